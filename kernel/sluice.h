@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The contract with user space: every struct, key and constant that crosses the boundary.
+ * User space reads names, offsets and enumerators from the BTF of the built objects; nothing here
+ * is typed a second time. Integers are host order unless a comment says "network order".
+ */
+#ifndef SLUICE_H
+#define SLUICE_H
+
+#include <linux/types.h>
+
+/* Written into every struct pod and into the name of the pin directory; raised when a layout changes. */
+enum layout {
+	LAYOUT_VERSION = 1,
+};
+
+/* What the hooks do with a pod's connections. */
+enum verdict {
+	VERDICT_PASS = 1,	/* known, not in the mesh */
+	VERDICT_UNKNOWN = 2,	/* a new pod: nobody has said yet */
+	VERDICT_HELD = 3,	/* in the mesh, not enrolled yet */
+	VERDICT_STEER = 4,	/* enrolled: egress and inbound go to ztunnel */
+};
+
+/* Ports that ztunnel listens on in every enrolled pod. */
+enum ztunnel_port {
+	ZTUNNEL_OUTBOUND = 15001,
+	ZTUNNEL_INBOUND = 15006,
+	ZTUNNEL_HBONE = 15008,
+	ZTUNNEL_DNS = 15053,
+};
+
+/* IPv4 and IPv6 alike, network order; IPv4 as ::ffff:a.b.c.d. All zero: none. */
+struct addr {
+	__u32 word[4];
+};
+
+enum pod_flag {
+	POD_MORE_ADDRS = 1 << 0,	/* own_addr holds addresses besides ip[] */
+};
+
+enum pod_limits {
+	POD_IPS = 2,	/* Kubernetes gives a pod at most one address per family */
+};
+
+/* Value of cgroup_pod and netns_pod. */
+struct pod {
+	__u8 version;		/* LAYOUT_VERSION */
+	__u8 verdict;		/* enum verdict */
+	__u16 flags;		/* enum pod_flag */
+	__u32 pad;
+	__u64 cgroup;		/* id of the pod-level cgroup */
+	__u64 netns;		/* cookie; 0 while nobody knows it */
+	__u64 since;		/* CLOCK_MONOTONIC ns of the last change of verdict */
+	struct addr ip[POD_IPS];
+};
+
+/* Key of own_addr: an address that a pod's network namespace has. */
+struct own_addr_key {
+	__u64 netns;		/* cookie */
+	struct addr addr;
+};
+
+/* Value of pod_stat, one for each enrolled network namespace. */
+struct pod_stat {
+	__u64 steered;		/* connections marked for ztunnel */
+	__u64 refused;		/* connections refused by a hook */
+	__u64 accepted;		/* inbound connections handed to ztunnel */
+};
+
+/* Value of pod_record: what `sluice status` shows when no agent runs. Hooks never read it. */
+struct pod_record {
+	char uid[40];
+	char namespace[64];
+	char name[256];
+	char state[16];
+	char reason[120];
+	__u64 since;		/* CLOCK_REALTIME ms */
+};
+
+/* Key of seen_netns: a pod and a network namespace that one of its processes was seen in. */
+struct sighting {
+	__u64 cgroup;		/* pod-level */
+	__u64 netns;		/* cookie */
+};
+
+/* Value of cgroup_root: a cgroup whose children are pods (kubepods and its QoS classes). */
+struct cgroup_root {
+	__u32 pod_level;	/* level of its children; the cgroup2 root is level 0 */
+	__u32 pad;
+};
+
+enum role_kind {
+	ROLE_NONE = 0,
+	ROLE_AGENT = 1,
+	ROLE_ZTUNNEL = 2,
+	ROLE_KUBELET = 3,
+};
+
+enum role_limits {
+	ROLES = 8,
+};
+
+/* Element of the array role: processes below this cgroup are the named component. */
+struct role {
+	__u64 cgroup;		/* 0: the element is free */
+	__u32 level;		/* of that cgroup */
+	__u32 kind;		/* enum role_kind */
+};
+
+enum nested_netns {
+	NESTED_REFUSE = 0,
+	NESTED_PASS = 1,
+};
+
+/* The one element of the array settings: what changes while programs stay attached. */
+struct settings {
+	__u32 strict;		/* a dead agent frees nobody */
+	__u32 nested;		/* enum nested_netns: sockets of a netns that a pod made itself */
+	__u32 pod_level_min;	/* levels at which pod cgroups lie on this node; 0: none known */
+	__u32 pod_level_max;
+};
+
+/* The one element of the array liveness; apart from settings because the hooks and a timer write it. */
+struct liveness {
+	__u64 heartbeat;	/* CLOCK_MONOTONIC ns of the agent's last sign of life */
+	__u64 overflow;		/* pods that did not fit into cgroup_pod; not 0: pods without an entry are held */
+};
+
+/* A connection, seen from its server: the key of exempt. */
+struct tuple {
+	__u64 netns;		/* cookie of the server's network namespace */
+	struct addr src, dst;
+	__u16 sport, dport;
+	__u32 pad;
+};
+
+enum listener_slot {
+	SLOT_ZTUNNEL = 0,
+	SLOT_UPGRADE = 1,	/* the other ztunnel while one replaces the other */
+	SLOT_PARKED = 2,	/* the agent's own, which answers nothing while ztunnel is away */
+	SLOTS = 3,
+};
+
+/* Key of listener. */
+struct listener_key {
+	__u64 netns;		/* cookie */
+	__u16 port;
+	__u16 slot;		/* enum listener_slot */
+	__u32 pad;
+};
+
+enum event_kind {
+	EVENT_POD_ADDED = 1,	/* a pod cgroup was made */
+	EVENT_POD_REMOVED = 2,	/* a pod cgroup is gone */
+	EVENT_POD_NETNS = 3,	/* first process of a pod in a network namespace */
+	EVENT_ROOT_ADDED = 4,	/* a cgroup named kubepods* was made */
+};
+
+enum event_limits {
+	CGROUP_NAME = 128,
+};
+
+/* What the ring buffer carries. */
+struct event {
+	__u64 time;		/* CLOCK_MONOTONIC ns */
+	__u64 cgroup;		/* id; pod-level but for EVENT_ROOT_ADDED */
+	__u64 netns;		/* cookie; EVENT_POD_NETNS only */
+	__u32 netns_inode;	/* EVENT_POD_NETNS only */
+	__u32 pid;		/* process id on the host; EVENT_POD_NETNS only */
+	__u32 level;		/* of cgroup */
+	__u32 kind;		/* enum event_kind */
+	char name[CGROUP_NAME];	/* last component of the cgroup's path */
+};
+
+/* Index into the per-CPU array counter. */
+enum counter {
+	/* connections */
+	COUNT_STEERED,
+	COUNT_PASSED,
+	COUNT_ZTUNNEL_DIALS,		/* ztunnel -> application, marked for the way back */
+	COUNT_DEVICE_UNBOUND,
+	COUNT_NESTED_PASSED,
+	/* refused by connect and sendmsg */
+	COUNT_REFUSED_UNKNOWN,
+	COUNT_REFUSED_HELD,
+	COUNT_REFUSED_OVERFLOW,
+	COUNT_REFUSED_NESTED,
+	COUNT_REFUSED_LINK_LOCAL,
+	COUNT_REFUSED_DEVICE,		/* bound to a device that the hook could not take off */
+	COUNT_REFUSED_MARK,		/* the socket could not be marked */
+	/* refused by setsockopt */
+	COUNT_REFUSED_SETSOCKOPT,
+	/* inbound */
+	COUNT_INBOUND_OUTBOUND,		/* handed to ztunnel's :15001 */
+	COUNT_INBOUND_INBOUND,		/* handed to ztunnel's :15006 */
+	COUNT_INBOUND_EXEMPT,
+	COUNT_DROPPED_GUARD,		/* somebody dialled ztunnel's ports */
+	COUNT_DROPPED_FOREIGN,		/* a foreign destination that did not come over lo */
+	COUNT_DROPPED_NO_LISTENER,
+	COUNT_DROPPED_NOT_READY,	/* inbound of a pod that is held */
+	COUNT_DROPPED_NO_POD,
+	COUNT_DROPPED_ASSIGN,		/* bpf_sk_assign failed */
+	/* ztunnel's sockets */
+	COUNT_LISTENERS,
+	COUNT_LISTENER_FAILED,
+	COUNT_EXEMPT_FAILED,
+	/* processes */
+	COUNT_EVENTS,
+	COUNT_EVENTS_LOST,		/* the ring buffer was full */
+	COUNT_MAP_FULL,			/* a pod cgroup did not fit into cgroup_pod */
+	COUNTERS,
+};
+
+#endif
