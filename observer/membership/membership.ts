@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Which sentence of the selection table decided. */
+export type DecidedBy =
+  | 'host-network'
+  | 'sidecar'
+  | 'ztunnel'
+  | 'agent'
+  | 'excluded-namespace'
+  | 'runtime-class'
+  | 'pod-annotation'
+  | 'pod-label'
+  | 'namespace-annotation'
+  | 'namespace-label'
+  | 'default'
+  | 'completed'
+
+export interface MembershipWarning {
+  readonly kind: 'invalid-value' | 'conflict' | 'opt-out-not-allowed'
+  /** The annotation or label at fault. */
+  readonly key: string
+  readonly value: string
+  /** A sentence for the Event and the log. */
+  readonly message: string
+}
+
+export interface Membership {
+  /** `unsupported`: asked for, but its sockets are not this kernel's (gVisor, Kata). */
+  readonly decision: 'in' | 'out' | 'unsupported'
+  readonly decidedBy: DecidedBy
+  /** A short reason that `sluice status` shows. */
+  readonly reason: string
+  readonly warnings: readonly MembershipWarning[]
+  /** The pod is ztunnel or another component whose sockets must never be held. */
+  readonly neverHeld: boolean
+}
