@@ -8,6 +8,14 @@ export interface ErrorEntry {
 }
 
 export const ERRORS = {
+  SLUICE_ERR_CONFIG_FILE: {
+    message: 'configuration file {path} cannot be read',
+    remedy: 'mend its path (--config, SLUICE_CONFIG) or its permissions; without either name the file is optional'
+  },
+  SLUICE_ERR_CONFIG_INVALID: {
+    message: 'configuration is not accepted:\n  {problems}',
+    remedy: 'each line names the setting, where its value came from and what is accepted; see docs/configuration.md'
+  },
   SLUICE_ERR_MANIFEST_DIRECTORY: {
     message: 'manifest directory {path} cannot be read',
     remedy: 'create it, or name another with manifest.directory'
