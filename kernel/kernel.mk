@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# kernel/x.bpf.c -> build/kernel/x.bpf.o, kernel/test/x.bpf.c -> build/kernel-test/x.bpf.o
+
+CLANG ?= clang
+LLVM_STRIP ?= llvm-strip
+
+KERNEL_OBJECTS := $(patsubst kernel/%.c,build/kernel/%.o,$(wildcard kernel/*.bpf.c))
+KERNEL_TEST_OBJECTS := $(patsubst kernel/test/%.c,build/kernel-test/%.o,$(wildcard kernel/test/*.bpf.c))
+
+# -mcpu=v3 is the newest instruction set that every supported kernel and clang 14 know.
+# asm/ headers live in the multiarch folder, which -target bpf does not search.
+BPF_FLAGS := -g -O2 -Wall -Wextra -Werror -target bpf -mcpu=v3 -Ikernel -I/usr/include/$(MULTIARCH) \
+	-D__TARGET_ARCH_$(if $(filter x86_64,$(MACHINE)),x86,arm64)
+
+define compile_bpf
+@mkdir -p $(@D)
+$(CLANG) $(BPF_FLAGS) -MMD -MP -MT $@ -MF $(@:.o=.d) -c $< -o $@
+$(LLVM_STRIP) -g $@
+endef
+
+build/kernel/%.bpf.o: kernel/%.bpf.c kernel/kernel.mk | $(PACKAGES_STAMP)
+	$(compile_bpf)
+
+build/kernel-test/%.bpf.o: kernel/test/%.bpf.c kernel/kernel.mk | $(PACKAGES_STAMP)
+	$(compile_bpf)
+
+-include $(KERNEL_OBJECTS:.o=.d) $(KERNEL_TEST_OBJECTS:.o=.d)
