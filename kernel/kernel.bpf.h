@@ -34,7 +34,10 @@ enum {
 	SO_BINDTODEVICE = 25,
 	SO_MARK = 36,
 	SO_BINDTOIFINDEX = 62,
+	EINVAL = 22,
 	ECONNREFUSED = 111,
+	TCP_CLOSE = 7,
+	DNS_PORT = 53,
 	LOOPBACK_IFINDEX = 1,
 };
 
@@ -42,6 +45,7 @@ enum {
 
 struct kernfs_node {
 	u64 id;
+	const char *name;
 } relocated;
 
 struct cgroup_subsys_state {

@@ -188,6 +188,7 @@ enum counter {
 	COUNT_REFUSED_NESTED,
 	COUNT_REFUSED_LINK_LOCAL,
 	COUNT_REFUSED_DEVICE,		/* bound to a device that the hook could not take off */
+	COUNT_REFUSED_LOOPBACK,		/* bound to loopback, bound for elsewhere */
 	COUNT_REFUSED_MARK,		/* the socket could not be marked */
 	/* refused by setsockopt */
 	COUNT_REFUSED_SETSOCKOPT,
@@ -198,6 +199,7 @@ enum counter {
 	COUNT_DROPPED_GUARD,		/* somebody dialled ztunnel's ports */
 	COUNT_DROPPED_FOREIGN,		/* a foreign destination that did not come over lo */
 	COUNT_DROPPED_NO_LISTENER,
+	COUNT_DROPPED_LOOP,		/* ztunnel -> application without its exemption: would come round again */
 	COUNT_DROPPED_NOT_READY,	/* inbound of a pod that is held */
 	COUNT_DROPPED_NO_POD,
 	COUNT_DROPPED_ASSIGN,		/* bpf_sk_assign failed */

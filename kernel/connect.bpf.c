@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Egress. The hook marks a pod's connection; the pod's own routing turns what is marked round to lo,
+ * where lookup hands it to ztunnel. No address is rewritten, so there is no state for a connection,
+ * and both ends tell the truth about where it goes. Attached at the kubepods cgroup and not the
+ * root: of several programs the deeper cgroup's runs first, before a socket load balancer's.
+ */
+#include "address.bpf.h"
+#include "counters.bpf.h"
+#include "kernel.bpf.h"
+#include "mark.bpf.h"
+#include "pods.bpf.h"
+#include "settings.bpf.h"
+#include "sluice.h"
+
+/* Return values of a cgroup/connect program. */
+enum {
+	REFUSE = 0,
+	ALLOW = 1,
+};
+
+static __always_inline int refuse_with(int error, enum counter reason, struct pod *pod)
+{
+	struct pod_stat *stat = pod ? stat_of(pod) : NULL;
+
+	count(reason);
+	if (stat)
+		__sync_fetch_and_add(&stat->refused, 1);
+	bpf_set_retval(-error);
+	return REFUSE;
+}
+
+/* Applications retry ECONNREFUSED; the plain EPERM of a hook they do not. */
+static __always_inline int refuse(enum counter reason, struct pod *pod)
+{
+	return refuse_with(ECONNREFUSED, reason, pod);
+}
+
+/* A mark of ours that an earlier connect left would send this connection to ztunnel. */
+static __always_inline int allow_unmarked(struct bpf_sock_addr *ctx, struct pod *pod)
+{
+	if (carries_mark(ctx->sk) && set_mark(ctx, ctx->sk, 0))
+		return refuse(COUNT_REFUSED_MARK, pod);
+	return ALLOW;
+}
+
+static __always_inline bool is_tcp(const struct bpf_sock_addr *ctx)
+{
+	return ctx->protocol == IPPROTO_TCP || ctx->protocol == IPPROTO_MPTCP;
+}
+
+/*
+ * ztunnel dials the application with the client's address: marked, so that the reply finds its way
+ * back over lo. Replaces: mangle PREROUTING connmark, mangle OUTPUT restore of the connmark.
+ */
+static __always_inline int connect_ztunnel(struct bpf_sock_addr *ctx, u64 netns,
+					   const struct addr *dst)
+{
+	struct pod *pod = bpf_map_lookup_elem(&netns_pod, &netns);
+
+	if (!pod || !is_tcp(ctx) || !addr_is_own(pod, dst))
+		return ALLOW;
+	if (set_mark(ctx, ctx->sk, steer_mark))
+		return refuse(COUNT_REFUSED_MARK, pod);
+	count(COUNT_ZTUNNEL_DIALS);
+	return ALLOW;
+}
+
+static __always_inline int steer(struct bpf_sock_addr *ctx, struct pod *pod, const struct addr *dst,
+				 const struct addr *src)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct pod_stat *stat;
+
+	if (addr_is_own(pod, dst))
+		return allow_unmarked(ctx, pod);
+	if (addr_is_link_local(dst))
+		return refuse(COUNT_REFUSED_LINK_LOCAL, pod);
+	/* IPv4 would answer the same a little later, IPv6 would let the packet out. */
+	if (addr_is_loopback(src))
+		return refuse_with(EINVAL, COUNT_REFUSED_LOOPBACK, pod);
+	/* With a device and no route through it Linux assumes that the destination is on the link. */
+	if (sk->bound_dev_if) {
+		char none = 0;
+
+		if (bpf_setsockopt(ctx, SOL_SOCKET, SO_BINDTODEVICE, &none, sizeof(none)))
+			return refuse(COUNT_REFUSED_DEVICE, pod);
+		count(COUNT_DEVICE_UNBOUND);
+	}
+	if (set_mark(ctx, sk, steer_mark))
+		return refuse(COUNT_REFUSED_MARK, pod);
+	count(COUNT_STEERED);
+	stat = stat_of(pod);
+	if (stat)
+		__sync_fetch_and_add(&stat->steered, 1);
+	return ALLOW;
+}
+
+/*
+ * Replaces: nat OUTPUT "tcp, dst not localhost, mark not 0x539 -> redirect 15001", with its
+ * exceptions for the pod's own addresses; refuses what those rules would let out before they exist.
+ */
+static __always_inline int handle_connect(struct bpf_sock_addr *ctx, struct addr dst, struct addr src)
+{
+	u64 netns = bpf_get_netns_cookie(ctx);
+	struct settings *set = get_settings();
+	bool dns = ctx->user_port == bpf_htons(DNS_PORT);
+	enum role_kind role;
+	struct pod *pod = NULL;
+	u32 verdict;
+
+	if (!ctx->sk || !set || netns == host_netns)
+		return ALLOW;
+	role = caller_role();
+	if (role == ROLE_ZTUNNEL)
+		return connect_ztunnel(ctx, netns, &dst);
+	if (role != ROLE_NONE)
+		return ALLOW;
+	if (!is_tcp(ctx) && !dns)
+		return ALLOW;
+	if (addr_is_loopback(&dst) || addr_is_unspecified(&dst))
+		return allow_unmarked(ctx, NULL);
+
+	verdict = whose(netns, set, &pod);
+	switch (verdict) {
+	case VERDICT_UNKNOWN:
+		return refuse(COUNT_REFUSED_UNKNOWN, pod);
+	case VERDICT_HELD:
+		return refuse(COUNT_REFUSED_HELD, pod);
+	case VERDICT_OVERFLOW:
+		return refuse(COUNT_REFUSED_OVERFLOW, NULL);
+	case VERDICT_NESTED:
+		if (set->nested == NESTED_REFUSE)
+			return refuse(COUNT_REFUSED_NESTED, pod);
+		count(COUNT_NESTED_PASSED);
+		return allow_unmarked(ctx, pod);
+	case VERDICT_STEER:
+		if (is_tcp(ctx))
+			return steer(ctx, pod, &dst, &src);
+		return ALLOW;
+	default:
+		count(COUNT_PASSED);
+		return allow_unmarked(ctx, pod);
+	}
+}
+
+SEC("cgroup/connect4")
+int connect4(struct bpf_sock_addr *ctx)
+{
+	struct addr dst = addr_v4(CTX_READ(ctx->user_ip4));
+	struct bpf_sock *sk = ctx->sk;
+	struct addr src = addr_v4(sk ? sk->src_ip4 : 0);
+
+	return handle_connect(ctx, dst, src);
+}
+
+SEC("cgroup/connect6")
+int connect6(struct bpf_sock_addr *ctx)
+{
+	struct addr dst = CTX_ADDR_V6(ctx->user_ip6), src = {};
+	struct bpf_sock *sk = ctx->sk;
+
+	if (sk)
+		src = CTX_ADDR_V6(sk->src_ip6);
+	return handle_connect(ctx, dst, src);
+}
+
+/* A held pod asks no resolver either: the answer would be one from outside the mesh. */
+static __always_inline int handle_sendmsg(struct bpf_sock_addr *ctx, struct addr dst)
+{
+	struct settings *set = get_settings();
+	u64 netns = bpf_get_netns_cookie(ctx);
+	struct pod *pod = NULL;
+	u32 verdict;
+
+	if (ctx->user_port != bpf_htons(DNS_PORT) || !set || netns == host_netns ||
+	    caller_role() != ROLE_NONE || addr_is_loopback(&dst) || addr_is_unspecified(&dst))
+		return ALLOW;
+	verdict = whose(netns, set, &pod);
+	if (verdict == VERDICT_UNKNOWN)
+		return refuse(COUNT_REFUSED_UNKNOWN, pod);
+	if (verdict == VERDICT_HELD)
+		return refuse(COUNT_REFUSED_HELD, pod);
+	if (verdict == VERDICT_OVERFLOW)
+		return refuse(COUNT_REFUSED_OVERFLOW, NULL);
+	return ALLOW;
+}
+
+SEC("cgroup/sendmsg4")
+int sendmsg4(struct bpf_sock_addr *ctx)
+{
+	return handle_sendmsg(ctx, addr_v4(CTX_READ(ctx->user_ip4)));
+}
+
+SEC("cgroup/sendmsg6")
+int sendmsg6(struct bpf_sock_addr *ctx)
+{
+	return handle_sendmsg(ctx, CTX_ADDR_V6(ctx->user_ip6));
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which listener a SYN reaches in a pod's network namespace. Runs for the listener lookup only:
+ * established connections cost nothing. One instance for each pod: the program type cannot ask for
+ * its namespace, so the cookie is a frozen constant; the maps are shared.
+ */
+#include "address.bpf.h"
+#include "counters.bpf.h"
+#include "exempt.bpf.h"
+#include "kernel.bpf.h"
+#include "listeners.bpf.h"
+#include "pods.bpf.h"
+#include "sluice.h"
+
+const volatile u64 lookup_netns = 0;
+
+static __always_inline int drop(enum counter reason)
+{
+	count(reason);
+	return SK_DROP;
+}
+
+static __always_inline bool is_ztunnel_port(u32 port)
+{
+	return port == ZTUNNEL_OUTBOUND || port == ZTUNNEL_INBOUND;
+}
+
+static __always_inline int hand_to(struct bpf_sk_lookup *ctx, const struct pod *pod, u16 port)
+{
+	struct pod_stat *stat;
+
+	for (u16 slot = 0; slot < SLOTS; slot++) {
+		struct listener_key key = { .netns = lookup_netns, .port = port, .slot = slot };
+		struct bpf_sock *sk = bpf_map_lookup_elem(&listener, &key);
+		long failed;
+
+		if (!sk)
+			continue;
+		/* Without the flag a process of the pod that joins the port gets its share. */
+		failed = bpf_sk_assign(ctx, sk, BPF_SK_LOOKUP_F_NO_REUSEPORT);
+		bpf_sk_release(sk);
+		if (failed) {
+			count(COUNT_DROPPED_ASSIGN);
+			continue;
+		}
+		count(port == ZTUNNEL_OUTBOUND ? COUNT_INBOUND_OUTBOUND : COUNT_INBOUND_INBOUND);
+		stat = stat_of(pod);
+		if (stat && port == ZTUNNEL_INBOUND)
+			__sync_fetch_and_add(&stat->accepted, 1);
+		return SK_PASS;
+	}
+	return drop(COUNT_DROPPED_NO_LISTENER);
+}
+
+/*
+ * Replaces: nat PREROUTING "tcp, dst not localhost, dport not 15008, mark not 0x539 -> redirect
+ * 15006", and the second half of the redirect to 15001.
+ */
+SEC("sk_lookup")
+int lookup(struct bpf_sk_lookup *ctx)
+{
+	u64 netns = lookup_netns;
+	struct pod *pod = bpf_map_lookup_elem(&netns_pod, &netns);
+	struct tuple conn = {
+		.netns = lookup_netns,
+		.sport = ctx->remote_port,
+		.dport = bpf_htons(ctx->local_port),
+	};
+	bool own, local, looped = ctx->ingress_ifindex == LOOPBACK_IFINDEX;
+	u32 port = ctx->local_port;
+
+	if (ctx->protocol != IPPROTO_TCP)
+		return SK_PASS;
+	if (!pod)
+		return drop(COUNT_DROPPED_NO_POD);
+	conn.src = CTX_ADDR(ctx, remote);
+	conn.dst = CTX_ADDR(ctx, local);
+	own = addr_is_own(pod, &conn.dst);
+	local = addr_is_loopback(&conn.dst);
+
+	/* Whoever dials ztunnel's ports directly would be handed the pod's identity. */
+	if ((own || local) && is_ztunnel_port(port))
+		return drop(COUNT_DROPPED_GUARD);
+	if (own && port == ZTUNNEL_DNS)
+		return drop(COUNT_DROPPED_GUARD);
+	if (pod->verdict == VERDICT_PASS)
+		return SK_PASS;
+	if (local || (own && addr_is_own(pod, &conn.src)))
+		return SK_PASS;
+	if (pod->verdict != VERDICT_STEER)
+		return drop(COUNT_DROPPED_NOT_READY);
+	if (own && port == ZTUNNEL_HBONE)
+		return SK_PASS;
+	if (bpf_map_lookup_elem(&exempt, &conn)) {
+		count(COUNT_INBOUND_EXEMPT);
+		return SK_PASS;
+	}
+	if (own)
+		return looped ? drop(COUNT_DROPPED_LOOP) : hand_to(ctx, pod, ZTUNNEL_INBOUND);
+	return looped ? hand_to(ctx, pod, ZTUNNEL_OUTBOUND) : drop(COUNT_DROPPED_FOREIGN);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
