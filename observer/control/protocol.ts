@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the agent answers on its control socket, and what `sluice status --json` prints: a public surface.
+
+import { z } from 'zod'
+
+export const podState = z.enum([
+  'known',
+  'unknown',
+  'held',
+  'joining',
+  'enrolled',
+  'verified',
+  'leaving',
+  'outside',
+  'unsupported',
+  'failed'
+])
+
+export const podStatus = z.object({
+  namespace: z.string(),
+  name: z.string(),
+  uid: z.string(),
+  ips: z.array(z.string()),
+  /** Path below the cgroup2 mount. */
+  cgroup: z.string().optional(),
+  /** 64 bits, decimal. */
+  cgroupId: z.string(),
+  /** Cookie of the network namespace, decimal. */
+  netns: z.string().optional(),
+  state: podState,
+  /** Last change of state, ISO 8601. */
+  since: z.string(),
+  /** Connections steered, inbound ones included. */
+  steered: z.number(),
+  /** Connections that a hook refused. */
+  refused: z.number(),
+  lastError: z.string().optional(),
+  /** Why it is in the mesh or outside it. */
+  reason: z.string(),
+  outside: z.boolean()
+})
+
+export const agentStatus = z.discriminatedUnion('running', [
+  z.object({
+    running: z.literal(true),
+    pid: z.number(),
+    startedAt: z.string(),
+    source: z.enum(['manifest', 'kubernetes']),
+    /** Everything that existed at the start is dealt with. */
+    ready: z.boolean(),
+    problems: z.array(z.string())
+  }),
+  z.object({ running: z.literal(false) })
+])
+
+export const ztunnelStatus = z.object({ pid: z.number(), cgroup: z.string(), connectedAt: z.string() })
+
+export const statusReport = z.object({
+  version: z.string(),
+  agent: agentStatus,
+  ztunnels: z.array(ztunnelStatus),
+  pods: z.array(podStatus),
+  /** By the names of enum counter, in lower case without COUNT_. */
+  counters: z.record(z.string(), z.number()),
+  /** What was found changed behind the agent's back and repaired, by kind. */
+  drift: z.record(z.string(), z.number()),
+  resyncs: z.number(),
+  /** Peers on the ZDS socket that were not ztunnel. */
+  refusedZtunnels: z.number()
+})
+
+export type PodState = z.output<typeof podState>
+export type PodStatus = z.output<typeof podStatus>
+export type ZtunnelStatus = z.output<typeof ztunnelStatus>
+export type StatusReport = z.output<typeof statusReport>
+
+export const STATUS_PATH = '/status'
