@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every target works from a clean clone: what it needs is installed and built first.
 
-MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .DEFAULT_GOAL := build
@@ -22,7 +22,7 @@ export PATH := $(NODE_HOME)/bin:$(BIN):$(PATH)
 # A stamp's name carries the content that it stands for, so a changed lockfile is a missing stamp.
 content = $(firstword $(shell cat $(1) | sha256sum))
 NODE_STAMP := .tools/node/node_modules/.installed-$(call content,.ci/node/package-lock.json)
-NPM_STAMP := node_modules/.installed-$(call content,package.json package-lock.json)
+NPM_STAMP := node_modules/.installed-$(call content,package-lock.json)
 PACKAGES_STAMP := .tools/packages-$(call content,.ci/packages)
 
 # Prerequisite of everything that runs a tool; put it behind a | so that a new stamp rebuilds nothing.
@@ -37,6 +37,9 @@ SUMMARY ?= $(NODE) .ci/summary.ts $(LAYERS)
 include kernel/kernel.mk
 -include native/native.mk
 -include e2e/e2e.mk
+
+$(NATIVE_OBJECTS): | $(SETUP)
+$(NATIVE_TEST_PROGRAMS) $(E2E_BINARIES): | $(PACKAGES_STAMP)
 
 .PHONY: help setup build kernel bundle lint format test $(LAYERS:%=test-%) demo bench install clean
 
@@ -102,9 +105,10 @@ format: | $(SETUP) ## Format the sources
 	biome check --write
 	.ci/format-c write
 
-VITEST = vitest run --reporter=default --reporter=json
+# skip-notes puts the reason of a skip where the json reporter writes it out.
+VITEST = vitest run --reporter=default --reporter=./.ci/skip-notes.ts --reporter=json
 
-TESTABLE := build $(KERNEL_TEST_OBJECTS) $(E2E_BINARIES)
+TESTABLE := build $(KERNEL_TEST_OBJECTS) $(NATIVE_TEST_PROGRAMS) $(E2E_BINARIES)
 
 test: $(TESTABLE) ## Run every layer of tests, in order, and add up the results
 	@rm -rf reports && mkdir -p reports; failed=; \

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+export interface Outcome {
+  passed: number
+  failed: number
+  skipped: { test: string; reason: string | undefined }[]
+  /** What failed besides single tests: a file that did not load, a worker that crashed. */
+  broken: string[]
+}
+
+interface Assertion {
+  fullName: string
+  status: string
+  meta?: { skipReason?: string }
+}
+
+interface Report {
+  success: boolean
+  testResults: { name: string; status: string; message: string; assertionResults: Assertion[] }[]
+}
+
+/** Counts one vitest json report. A report without a single test is broken. Throws SyntaxError if it is not JSON. */
+export function countReport(text: string): Outcome {
+  const report = JSON.parse(text) as Report
+  const outcome: Outcome = { passed: 0, failed: 0, skipped: [], broken: [] }
+  for (const file of report.testResults) {
+    let failedHere = 0
+    for (const test of file.assertionResults) {
+      if (test.status === 'passed') outcome.passed++
+      else if (test.status === 'failed') failedHere++
+      else outcome.skipped.push({ test: test.fullName, reason: test.meta?.skipReason })
+    }
+    outcome.failed += failedHere
+    if (file.status !== 'passed' && failedHere === 0)
+      outcome.broken.push(`${file.name}: ${file.message || 'did not finish'}`)
+  }
+  if (report.testResults.length === 0) outcome.broken.push('no test ran')
+  // An unhandled error fails the run without failing a test.
+  else if (!report.success && outcome.failed === 0 && outcome.broken.length === 0) {
+    outcome.broken.push('the run failed outside its tests')
+  }
+  return outcome
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// summary.ts LAYER... [--failed STEP]...: adds up reports/LAYER.json. What has no test of its own (a missing
+// report, a file that did not load, a step of .ci/run, a skip without a reason) counts as one failure.
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { countReport, type Outcome } from './report.ts'
+
+function readOutcome(layer: string): Outcome {
+  try {
+    return countReport(readFileSync(`reports/${layer}.json`, 'utf8'))
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error)
+    return { passed: 0, failed: 0, skipped: [], broken: [`no usable report: ${cause}`] }
+  }
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { failed: { type: 'string', multiple: true, default: [] } }
+})
+
+const total = { passed: 0, failed: 0, skipped: 0 }
+for (const layer of positionals) {
+  const outcome = readOutcome(layer)
+  const unexplained = outcome.skipped.filter(({ reason }) => reason === undefined)
+  const failed = outcome.failed + outcome.broken.length + unexplained.length
+  const skipped = outcome.skipped.length - unexplained.length
+  for (const what of outcome.broken) console.log(`${layer}: failed: ${what}`)
+  for (const { test, reason } of outcome.skipped) {
+    console.log(`${layer}: skipped: ${test}: ${reason ?? 'no reason given, counted as a failure'}`)
+  }
+  console.log(`${layer}: ${outcome.passed} passed, ${failed} failed, ${skipped} skipped`)
+  total.passed += outcome.passed
+  total.failed += failed
+  total.skipped += skipped
+}
+for (const step of values.failed) console.log(`${step}: failed`)
+total.failed += values.failed.length
+console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
+process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0
