@@ -8,6 +8,22 @@ export interface ErrorEntry {
 }
 
 export const ERRORS = {
+  SLUICE_ERR_CGROUP_NONE: {
+    message: 'no cgroup file system is mounted',
+    remedy: 'mount the node\'s /sys/fs/cgroup into the agent\'s container'
+  },
+  SLUICE_ERR_CGROUP_PER_QOS: {
+    message: 'no kubepods cgroup exists, but container {path} does: kubelet runs with --cgroups-per-qos=false',
+    remedy: 'set cgroupsPerQOS: true in the kubelet\'s configuration: without pod cgroups nobody knows whose process it is'
+  },
+  SLUICE_ERR_CGROUP_ROOT: {
+    message: 'cgroup root {path} cannot be used',
+    remedy: 'name directories below the cgroup2 mount with cgroupRoots, or leave it empty to have them found'
+  },
+  SLUICE_ERR_CGROUP_V1: {
+    message: 'only cgroup v1 is mounted, and sluice needs cgroup v2',
+    remedy: 'boot the node with systemd.unified_cgroup_hierarchy=1, or mount cgroup2 beside v1'
+  },
   SLUICE_ERR_CLEANUP_AGENT_RUNNING: {
     message: 'agent answers on {path}, and would make again what cleanup removes',
     remedy: 'stop the agent first, or use --force'
@@ -40,6 +56,30 @@ export const ERRORS = {
     message: 'manifest directory {path} cannot be read',
     remedy: 'create it, or name another with manifest.directory'
   },
+  SLUICE_ERR_MANIFEST_DUPLICATE: {
+    message: '{origin}: {object} is defined in {other} already',
+    remedy: 'remove one of the two; until then the first counts, by file name and then by document'
+  },
+  SLUICE_ERR_MANIFEST_FIELD: {
+    message: '{origin}: {problems}',
+    remedy: 'correct the field; until then what this file said before stays in force'
+  },
+  SLUICE_ERR_MANIFEST_FILE: {
+    message: '{origin}: file cannot be read',
+    remedy: 'correct its permissions; until then what this file said before stays in force'
+  },
+  SLUICE_ERR_MANIFEST_KIND: {
+    message: '{origin}: {problem}',
+    remedy: 'give apiVersion: v1 and kind: Pod or Namespace; other kinds are allowed and ignored'
+  },
+  SLUICE_ERR_MANIFEST_SYNTAX: {
+    message: '{origin}: line {line}, column {column} is not YAML',
+    remedy: 'correct it; until then what this file said before stays in force'
+  },
+  SLUICE_ERR_MANIFEST_UID: {
+    message: '{origin}: pod {pod} has no metadata.uid',
+    remedy: 'add metadata.uid, or the annotation kubernetes.io/config.hash if it is a static pod'
+  },
   SLUICE_ERR_PINNED_STATE: {
     message: 'pinned state {path} cannot be read',
     remedy: 'run as root on the node itself; a directory of another version is removed by the sluice that made it'
@@ -47,6 +87,34 @@ export const ERRORS = {
   SLUICE_ERR_SOURCE_UNAVAILABLE: {
     message: 'source {source} is not available in this version',
     remedy: 'set source to manifest'
+  },
+  SLUICE_ERR_ZDS_CLOSED: {
+    message: 'ZDS server was closed before ztunnel had answered for pod {pod}'
+  },
+  SLUICE_ERR_ZDS_GARBAGE: {
+    message: 'ztunnel sent {bytes} bytes that are not {expected}',
+    remedy: 'compare the versions of ztunnel and of the agent; the protocol is that of Istio 1.21 and later'
+  },
+  SLUICE_ERR_ZDS_LISTEN: {
+    message: 'ZDS socket {path} cannot be opened',
+    remedy: 'make sure that its directory exists and that no other agent (istio-cni) serves it'
+  },
+  SLUICE_ERR_ZDS_NACK: {
+    message: 'ztunnel refused pod {pod}',
+    remedy: 'see the log of ztunnel; the pod is offered again later'
+  },
+  SLUICE_ERR_ZDS_NETNS: {
+    message: 'network namespace of pod {pod} cannot be handed to ztunnel'
+  },
+  SLUICE_ERR_ZDS_PENDING: {
+    message: 'ztunnel could not start its listeners in pod {pod} and tries again every 5 s',
+    remedy: 'see whether something else in the pod listens on 15001, 15006, 15008 or 15053'
+  },
+  SLUICE_ERR_ZDS_TOO_LONG: {
+    message: 'ZDS message about pod {pod} has {bytes} bytes, and ztunnel reads {limit}'
+  },
+  SLUICE_ERR_ZDS_WITHDRAWN: {
+    message: 'pod {pod} was withdrawn or offered anew before ztunnel had answered'
   }
 } as const satisfies Record<string, ErrorEntry>
 
