@@ -99,11 +99,9 @@ lint: $(GENERATED) | $(SETUP) ## Check format, promises and types; changes nothi
 	biome check --error-on-warnings
 	oxlint --type-aware --deny-warnings $(wildcard $(LINTED))
 	tsc --noEmit -p .
-	.ci/format-c check
 
 format: | $(SETUP) ## Format the sources
 	biome check --write
-	.ci/format-c write
 
 # skip-notes puts the reason of a skip where the json reporter writes it out.
 VITEST = vitest run --reporter=default --reporter=./.ci/skip-notes.ts --reporter=json
