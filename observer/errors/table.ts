@@ -89,7 +89,8 @@ export const ERRORS = {
     remedy: 'set source to manifest'
   },
   SLUICE_ERR_ZDS_CLOSED: {
-    message: 'ZDS server was closed before ztunnel had answered for pod {pod}'
+    message: 'ZDS server was closed before ztunnel had answered for pod {pod}',
+    remedy: 'none is needed: the agent is ending, and the next one offers the pod again'
   },
   SLUICE_ERR_ZDS_GARBAGE: {
     message: 'ztunnel sent {bytes} bytes that are not {expected}',
@@ -104,17 +105,20 @@ export const ERRORS = {
     remedy: 'see the log of ztunnel; the pod is offered again later'
   },
   SLUICE_ERR_ZDS_NETNS: {
-    message: 'network namespace of pod {pod} cannot be handed to ztunnel'
+    message: 'network namespace of pod {pod} cannot be handed to ztunnel',
+    remedy: 'none is needed if the pod has just ended; otherwise it is offered again when its netns is found'
   },
   SLUICE_ERR_ZDS_PENDING: {
     message: 'ztunnel could not start its listeners in pod {pod} and tries again every 5 s',
     remedy: 'see whether something else in the pod listens on 15001, 15006, 15008 or 15053'
   },
   SLUICE_ERR_ZDS_TOO_LONG: {
-    message: 'ZDS message about pod {pod} has {bytes} bytes, and ztunnel reads {limit}'
+    message: 'ZDS message about pod {pod} has {bytes} bytes, and ztunnel reads {limit}',
+    remedy: 'shorten the names of the pod, its namespace or its service account'
   },
   SLUICE_ERR_ZDS_WITHDRAWN: {
-    message: 'pod {pod} was withdrawn or offered anew before ztunnel had answered'
+    message: 'pod {pod} was withdrawn or offered anew before ztunnel had answered',
+    remedy: 'none is needed: the pod has left, or has a new network namespace'
   }
 } as const satisfies Record<string, ErrorEntry>
 
