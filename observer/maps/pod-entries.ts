@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernel maps hold of a pod. The one place that writes verdicts.
+
+import { hrtime } from 'node:process'
+import { layout, type Pod as PodEntry, pod_flag } from '#contract'
+import type { Verdict } from '../pods/state.ts'
+import { addressOf, NO_ADDRESS } from './address.ts'
+import type { KernelMaps } from './kernel-maps.ts'
+import { verdictName, verdictNumber } from './verdicts.ts'
+
+export interface PodAddresses {
+  readonly ipv4: string | undefined
+  readonly ipv6: string | undefined
+  /** All others of the network namespace: secondary networks, fe80::. */
+  readonly more: readonly string[]
+}
+
+export const NO_ADDRESSES: PodAddresses = { ipv4: undefined, ipv6: undefined, more: [] }
+
+type Maps = Pick<KernelMaps, 'cgroup_pod' | 'netns_pod' | 'own_addr' | 'pod_stat' | 'pod_record' | 'seen_netns'>
+
+export class PodEntries {
+  readonly #maps: Maps
+
+  constructor(maps: Maps) {
+    this.#maps = maps
+  }
+
+  /** What the kernel says of a pod now. */
+  read(cgroup: bigint): { verdict: Verdict; netns: bigint | undefined } {
+    const entry = this.#maps.cgroup_pod.get(cgroup)
+    if (entry === undefined) return { verdict: 'none', netns: undefined }
+    return { verdict: verdictName(entry.verdict), netns: entry.netns === 0n ? undefined : entry.netns }
+  }
+
+  /**
+   * The namespace's entry first: a hook that finds the cgroup's entry with this namespace looks no further.
+   * Full maps throw NativeError EBPF_MAP_FULL, and the pod keeps the verdict that it had.
+   */
+  write(
+    cgroup: bigint,
+    netns: bigint | undefined,
+    verdict: Exclude<Verdict, 'none'>,
+    addresses: PodAddresses
+  ): void {
+    const entry: PodEntry = {
+      version: layout.LAYOUT_VERSION,
+      verdict: verdictNumber(verdict),
+      flags: addresses.more.length > 0 ? pod_flag.POD_MORE_ADDRS : 0,
+      cgroup,
+      netns: netns ?? 0n,
+      since: hrtime.bigint(),
+      ip: [addresses.ipv4, addresses.ipv6].map((ip) => (ip === undefined ? NO_ADDRESS : addressOf(ip)))
+    }
+    if (netns !== undefined) this.#maps.netns_pod.set(netns, entry)
+    this.#maps.cgroup_pod.set(cgroup, entry)
+  }
+
+  /** Replaces the namespace's further addresses; makes the element that hooks count in. */
+  writeNetns(netns: bigint, former: PodAddresses, addresses: PodAddresses): void {
+    for (const ip of addresses.more) this.#maps.own_addr.set({ netns, addr: addressOf(ip) }, 1)
+    const stale = former.more.filter((ip) => !addresses.more.includes(ip))
+    for (const ip of stale) this.#maps.own_addr.delete({ netns, addr: addressOf(ip) })
+    if (this.#maps.pod_stat.get(netns) === undefined) {
+      this.#maps.pod_stat.set(netns, { steered: 0n, refused: 0n, accepted: 0n })
+    }
+  }
+
+  forgetNetns(netns: bigint, addresses: PodAddresses): void {
+    for (const ip of addresses.more) this.#maps.own_addr.delete({ netns, addr: addressOf(ip) })
+    this.#maps.pod_stat.delete(netns)
+    this.#maps.netns_pod.delete(netns)
+  }
+
+  forget(cgroup: bigint): void {
+    this.#maps.cgroup_pod.delete(cgroup)
+    this.#maps.pod_record.delete(cgroup)
+  }
+
+  /** The kernel tells of the next process in that namespace again. */
+  unsee(cgroup: bigint, netns: bigint): void {
+    this.#maps.seen_netns.delete({ cgroup, netns })
+  }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the state machine hears and what it asks for. Plain data: nothing here touches the node.
+
+import type { Membership } from '../membership/membership.ts'
+import type { Pod } from './pod.ts'
+import type { PodCgroup, Verdict } from './state.ts'
+
+export type Input =
+  /** The source names the pod, or its membership changed. */
+  | { readonly kind: 'judged'; readonly pod: Pod; readonly membership: Membership }
+  /** The source no longer lists it. */
+  | { readonly kind: 'unlisted' }
+  /** Its cgroup, from an event or a scan, and what the kernel map says of it at that moment. */
+  | {
+      readonly kind: 'cgroup-found'
+      readonly cgroup: PodCgroup
+      readonly verdict: Verdict
+      readonly netns: bigint | undefined
+    }
+  | { readonly kind: 'cgroup-gone' }
+  /** A process of the pod was seen in this network namespace for the first time. */
+  | { readonly kind: 'netns-seen'; readonly netns: bigint }
+  | { readonly kind: 'located'; readonly netns: bigint | undefined; readonly epoch: number }
+  | { readonly kind: 'enrolled'; readonly epoch: number }
+  | { readonly kind: 'enrol-failed'; readonly error: string; readonly epoch: number }
+  | { readonly kind: 'left'; readonly epoch: number }
+  | { readonly kind: 'retry'; readonly epoch: number }
+  | { readonly kind: 'verified' }
+  /** The hold warning's time has passed. */
+  | { readonly kind: 'overdue'; readonly epoch: number }
+
+export type Announcement = 'joined' | 'left' | 'failed' | 'unjudged' | 'warning'
+
+export type Effect =
+  /** Find the pod's network namespace among its processes; answered by `located`. */
+  | { readonly do: 'locate'; readonly epoch: number }
+  /** Write the verdict to the kernel maps. */
+  | { readonly do: 'judge'; readonly verdict: Verdict }
+  /** Prepare the namespace, hand it to ztunnel, steer; answered by `enrolled` or `enrol-failed`. */
+  | { readonly do: 'enrol'; readonly epoch: number }
+  /** Stop steering, let proxied connections end, take the namespace back; answered by `left`. */
+  | { readonly do: 'leave'; readonly epoch: number }
+  /** Drop every map entry, link and handle of the pod. */
+  | { readonly do: 'forget' }
+  | { readonly do: 'retry-later'; readonly delayMs: number; readonly epoch: number }
+  /** Answered by `overdue`. */
+  | { readonly do: 'watch-hold'; readonly epoch: number }
+  | { readonly do: 'announce'; readonly what: Announcement; readonly message: string }

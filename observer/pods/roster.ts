@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// The join: cgroups and network namespaces from process events on one side, pods and namespaces from the
+// source on the other, both by pod uid. Each fact is routed to its pod's state machine.
+
+import type { Membership } from '../membership/membership.ts'
+import type { ProcessEvent } from '../processes/process-event.ts'
+import type { SourceEvent } from '../sources/source.ts'
+import type { Effect, Input } from './effect.ts'
+import { step } from './machine.ts'
+import type { Namespace, Pod, PodUid } from './pod.ts'
+import { type PodState, unseen } from './state.ts'
+
+/** The answer to an effect. */
+export interface Answer {
+  readonly kind: 'answer'
+  readonly uid: PodUid
+  readonly input: Input
+}
+
+export type Fact = Exclude<SourceEvent, { kind: 'problem' | 'mended' }> | ProcessEvent | Answer
+
+export interface PodEffect {
+  readonly effect: Effect
+  /** The pod's state after the step that asked for the effect. */
+  readonly state: PodState
+}
+
+export interface RosterOptions {
+  readonly strict: boolean
+  readonly select: (pod: Pod, namespace: Namespace | undefined) => Membership
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+export class Roster {
+  readonly #options: RosterOptions
+  readonly #pods = new Map<PodUid, PodState>()
+  readonly #namespaces = new Map<string, Namespace>()
+  readonly #uids = new Map<bigint, PodUid>()
+  #synced = false
+
+  constructor(options: RosterOptions) {
+    this.#options = options
+  }
+
+  get states(): readonly PodState[] {
+    return [...this.#pods.values()]
+  }
+
+  /** The source has told everything that existed when the agent started. */
+  get synced(): boolean {
+    return this.#synced
+  }
+
+  find(uid: PodUid): PodState | undefined {
+    return this.#pods.get(uid)
+  }
+
+  hear(fact: Fact): readonly PodEffect[] {
+    switch (fact.kind) {
+      case 'pod':
+        return this.#judge(fact.pod)
+      case 'pod-gone':
+        return this.#step(fact.uid, { kind: 'unlisted' })
+      case 'namespace':
+        this.#namespaces.set(fact.namespace.name, fact.namespace)
+        return this.#judgeNamespace(fact.namespace.name)
+      case 'namespace-gone':
+        this.#namespaces.delete(fact.name)
+        return this.#judgeNamespace(fact.name)
+      case 'synced':
+        return this.#sync()
+      case 'cgroup-found':
+        this.#uids.set(fact.cgroup.id, fact.cgroup.uid)
+        return this.#step(fact.cgroup.uid, fact)
+      case 'cgroup-gone':
+        return this.#cgroupGone(fact.id)
+      case 'netns-seen': {
+        const uid = this.#uids.get(fact.cgroup)
+        return uid === undefined ? [] : this.#step(uid, { kind: 'netns-seen', netns: fact.netns })
+      }
+      case 'answer':
+        return this.#pods.has(fact.uid) ? this.#step(fact.uid, fact.input) : []
+    }
+  }
+
+  #judge(pod: Pod): readonly PodEffect[] {
+    const membership = this.#options.select(pod, this.#namespaces.get(pod.namespace))
+    return this.#step(pod.uid, { kind: 'judged', pod, membership })
+  }
+
+  #judgeNamespace(name: string): readonly PodEffect[] {
+    const pods = this.states.flatMap(({ pod, membership }) =>
+      pod?.namespace === name && membership !== undefined ? [pod] : []
+    )
+    return pods.flatMap((pod) => this.#judge(pod))
+  }
+
+  /** A pod that was steered before the agent started and that no source names any more leaves. */
+  #sync(): readonly PodEffect[] {
+    this.#synced = true
+    const orphans = this.states.filter((state) => state.verdict === 'steer' && state.membership === undefined)
+    return orphans.flatMap(({ uid }) => this.#step(uid, { kind: 'unlisted' }))
+  }
+
+  #cgroupGone(id: bigint): readonly PodEffect[] {
+    const uid = this.#uids.get(id)
+    this.#uids.delete(id)
+    /* A pod that was made again under the same uid has another cgroup by now. */
+    if (uid === undefined || this.#pods.get(uid)?.cgroup?.id !== id) return []
+    return this.#step(uid, { kind: 'cgroup-gone' })
+  }
+
+  #step(uid: PodUid, input: Input): readonly PodEffect[] {
+    const now = this.#options.now()
+    const before = this.#pods.get(uid) ?? unseen(uid, now)
+    const { state, effects } = step(before, input, { now, strict: this.#options.strict })
+    if (state.cgroup === undefined && state.membership === undefined) this.#pods.delete(uid)
+    else this.#pods.set(uid, state)
+    return effects.map((effect) => ({ effect, state }))
+  }
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernel's events and the cgroup scan tell, in the observer's words.
+
+import type { PodCgroup, Verdict } from '../pods/state.ts'
+
+export type ProcessEvent =
+  | {
+      readonly kind: 'cgroup-found'
+      readonly cgroup: PodCgroup
+      readonly verdict: Verdict
+      readonly netns: bigint | undefined
+    }
+  | { readonly kind: 'cgroup-gone'; readonly id: bigint }
+  | { readonly kind: 'netns-seen'; readonly cgroup: bigint; readonly netns: bigint }
