@@ -27,7 +27,7 @@ export function select(pod: Pod, namespace: Namespace | undefined, policy: Selec
 
 /** ztunnel itself: the label counts only in ztunnel's namespace and with its service account. */
 export function isZtunnel(pod: Pod, policy: SelectionPolicy): boolean {
-  return pod.labels['app'] === 'ztunnel' && runsAs(pod, policy.ztunnel)
+  return pod.labels.app === 'ztunnel' && runsAs(pod, policy.ztunnel)
 }
 
 function isAgent(pod: Pod, policy: SelectionPolicy): boolean {
@@ -48,7 +48,8 @@ function exclusion(pod: Pod, policy: SelectionPolicy): { decidedBy: DecidedBy; r
   if (pod.phase === 'Succeeded' || pod.phase === 'Failed') {
     return { decidedBy: 'completed', reason: `the pod has ended (${pod.phase})` }
   }
-  if (pod.hostNetwork) return { decidedBy: 'host-network', reason: "it uses the node's network (hostNetwork)" }
+  if (pod.hostNetwork)
+    return { decidedBy: 'host-network', reason: "it uses the node's network (hostNetwork)" }
   if (Object.hasOwn(pod.annotations, SIDECAR_ANNOTATION)) {
     return { decidedBy: 'sidecar', reason: 'it has an Istio sidecar' }
   }
@@ -66,7 +67,11 @@ function isUnsupported(runtimeClass: string, policy: SelectionPolicy): boolean {
   )
 }
 
-function wished(pod: Pod, namespace: Namespace | undefined, policy: SelectionPolicy): Omit<Membership, 'neverHeld'> {
+function wished(
+  pod: Pod,
+  namespace: Namespace | undefined,
+  policy: SelectionPolicy
+): Omit<Membership, 'neverHeld'> {
   const levels: readonly [DecidedBy, string, () => Wish][] = [
     ['pod-annotation', 'pod annotation', () => podAnnotations(pod.annotations, policy.allowPodOptOut)],
     ['pod-label', 'pod label', () => podLabel(pod.labels, policy.allowPodOptOut)],

@@ -29,7 +29,11 @@ export function dataplaneModeLabel(labels: Values): Wish {
 
 /** `disabled` is a user's word; the other two are an agent's report of what it did, never an order to us. */
 export function redirectionAnnotation(annotations: Values): Wish {
-  return wish(annotations, REDIRECTION_ANNOTATION, { disabled: 'out', enabled: undefined, pending: undefined })
+  return wish(annotations, REDIRECTION_ANNOTATION, {
+    disabled: 'out',
+    enabled: undefined,
+    pending: undefined
+  })
 }
 
 /** Both annotations of a pod as one level: where they differ, out wins. */
@@ -39,7 +43,10 @@ export function podAnnotations(annotations: Values, allowOptOut: boolean): Wish 
   const warnings = [...own.warnings, ...istio.warnings]
   if (own.wants === 'in' && istio.wants === 'out') {
     const message = `${said(own)} and ${said(istio)} contradict each other: the pod stays out`
-    return { ...istio, warnings: [...warnings, { kind: 'conflict', key: istio.key, value: istio.value, message }] }
+    return {
+      ...istio,
+      warnings: [...warnings, { kind: 'conflict', key: istio.key, value: istio.value, message }]
+    }
   }
   return { ...(own.wants === undefined ? istio : own), warnings }
 }
@@ -54,7 +61,11 @@ export function said({ key, value }: Pick<Wish, 'key' | 'value'>): string {
   return `${key}: ${value}`
 }
 
-function wish(values: Values, key: string, meanings: Readonly<Record<string, 'in' | 'out' | undefined>>): Wish {
+function wish(
+  values: Values,
+  key: string,
+  meanings: Readonly<Record<string, 'in' | 'out' | undefined>>
+): Wish {
   const value = Object.hasOwn(values, key) ? values[key] : undefined
   if (value === undefined) return { wants: undefined, key, value: '', warnings: [] }
   if (Object.hasOwn(meanings, value)) return { wants: meanings[value], key, value, warnings: [] }

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which network namespace is a pod's: the one its sandbox runs in.
+
+import { readFile, stat } from 'node:fs/promises'
+import { podProcesses } from './scan.ts'
+
+export interface Sighting {
+  readonly pid: number
+  /** Inode of the network namespace. */
+  readonly inode: number
+}
+
+/**
+ * The namespace of the pod's oldest process that has left the node's; the pause process is the oldest there is.
+ * A namespace that the pod made itself belongs to younger ones.
+ *
+ * @param path the pod-level cgroup
+ * @param hostInode inode of the node's own network namespace
+ * @returns undefined while every process is in the node's namespace, or none is left
+ */
+export async function locateNetns(path: string, hostInode: number): Promise<Sighting | undefined> {
+  const pids = await podProcesses(path)
+  const found = await Promise.all(pids.map((pid) => sight(pid)))
+  const elsewhere = found.flatMap((each) => (each === undefined || each.inode === hostInode ? [] : [each]))
+  return elsewhere.toSorted((a, b) => a.startTime - b.startTime || a.pid - b.pid)[0]
+}
+
+async function sight(pid: number): Promise<(Sighting & { startTime: number }) | undefined> {
+  try {
+    const [{ ino }, text] = await Promise.all([stat(netnsPath(pid)), readFile(`/proc/${pid}/stat`, 'utf8')])
+    return { pid, inode: ino, startTime: startTimeOf(text) }
+  } catch {
+    // The process is gone, which is not this pod's last word.
+    return undefined
+  }
+}
+
+export function netnsPath(pid: number): string {
+  return `/proc/${pid}/ns/net`
+}
+
+/** Field 22 of /proc/<pid>/stat; the command before it may hold spaces and parentheses. */
+export function startTimeOf(text: string): number {
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return Number(fields[22 - 3])
+}
