@@ -68,7 +68,7 @@ build: $(KERNEL_OBJECTS) build/sluice.node build/contract.ts build/zds_pb.ts bui
 
 kernel: $(KERNEL_OBJECTS) $(KERNEL_TEST_OBJECTS)
 
-build/contract.ts: observer/contract/generate.ts $(KERNEL_OBJECTS) build/sluice.node | $(SETUP)
+build/contract.ts: observer/contract/generate.ts $(wildcard observer/contract/*.ts) $(KERNEL_OBJECTS) build/sluice.node | $(SETUP)
 	$(NODE) $< build/kernel $@
 
 build/zds_pb.ts: observer/ztunnel/zds.proto buf.gen.yaml | $(SETUP)
@@ -112,7 +112,8 @@ test: $(TESTABLE) ## Run every layer of tests, in order, and add up the results
 	@rm -rf reports && mkdir -p reports; failed=; \
 	for layer in $(LAYERS); do \
 		echo "== $$layer"; \
-		$(VITEST) --project $$layer --outputFile.json=reports/$$layer.json || failed=1; \
+		$(VITEST) --project $$layer --outputFile.json=reports/$$layer.json; status=$$?; \
+		echo $$status >reports/$$layer.exit; [ $$status = 0 ] || failed=1; \
 	done; \
 	$(SUMMARY) || failed=1; \
 	test -z "$$failed"

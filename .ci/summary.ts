@@ -7,7 +7,13 @@ import { countReport, type Outcome } from './report.ts'
 
 function readOutcome(layer: string): Outcome {
   try {
-    return countReport(readFileSync(`reports/${layer}.json`, 'utf8'))
+    const outcome = countReport(readFileSync(`reports/${layer}.json`, 'utf8'))
+    // vitest's report says nothing of an unhandled error, its exit code does.
+    const exit = readFileSync(`reports/${layer}.exit`, 'utf8').trim()
+    if (exit !== '0' && outcome.failed + outcome.broken.length === 0) {
+      outcome.broken.push(`the runner exited with ${exit} though no test failed`)
+    }
+    return outcome
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error)
     return { passed: 0, failed: 0, skipped: [], broken: [`no usable report: ${cause}`] }
