@@ -82,7 +82,9 @@ function absolute(accepts: (path: string) => boolean = () => true) {
   return z.string().refine((path) => {
     if (!path.startsWith('/') || path.includes('\0')) return false
     const parts = path.split('/').slice(1)
-    return path.length > 1 && parts.every((part) => part !== '' && part !== '.' && part !== '..') && accepts(path)
+    return (
+      path.length > 1 && parts.every((part) => part !== '' && part !== '.' && part !== '..') && accepts(path)
+    )
   })
 }
 

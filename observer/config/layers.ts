@@ -45,7 +45,8 @@ export function environmentLayer(env: Readonly<Record<string, string | undefined
     const setting = SETTINGS.find((candidate) => candidate.variable === name)
     const origin = `environment variable ${name}`
     if (setting !== undefined) values.set(setting.key, { value: fromText(setting, text), origin })
-    else if (!SERVICE_LINK.test(name)) problems.push({ key: name, origin, message: 'no setting has this name' })
+    else if (!SERVICE_LINK.test(name))
+      problems.push({ key: name, origin, message: 'no setting has this name' })
   }
   return { values, problems }
 }
@@ -82,7 +83,9 @@ export function fileLayer(file: ConfigFile): Layer {
   if (!isMap(contents) && !empty) {
     return { values, problems: [{ key: '', origin: at(0), message: 'expected a mapping of settings' }] }
   }
-  const groups = new Set(SETTINGS.map(({ key }) => key.split('.')).flatMap(([first, rest]) => (rest ? [first] : [])))
+  const groups = new Set(
+    SETTINGS.map(({ key }) => key.split('.')).flatMap(([first, rest]) => (rest ? [first] : []))
+  )
   const visit = (map: unknown, prefix: string): void => {
     if (!isMap(map)) return
     for (const { key, value } of map.items) {

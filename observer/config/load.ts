@@ -42,7 +42,9 @@ function tree(values: Layer['values']): Record<string, unknown> {
       const inner = node[name]
       // A file that holds text where a group belongs: the schema says so, later layers cannot mend it.
       if (inner !== undefined && (typeof inner !== 'object' || inner === null)) break
-      node = (node[name] ??= bare()) as Record<string, unknown>
+      const next = (inner ?? bare()) as Record<string, unknown>
+      node[name] = next
+      node = next
     }
     node[last] = value
   }
@@ -54,16 +56,21 @@ function described(issue: z.core.$ZodIssue, values: Layer['values']): ConfigProb
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((name) => {
       const key = [...path, name].join('.')
-      return { key, origin: values.get(key)?.origin ?? 'file', message: `no setting has this name${hint(key)}` }
+      return {
+        key,
+        origin: values.get(key)?.origin ?? 'file',
+        message: `no setting has this name${hint(key)}`
+      }
     })
   }
   // A list's issue has the index of the item at its end.
-  const key = settingOf(path.join('.')) === undefined ? path.slice(0, -1).join('.') || path.join('.') : path.join('.')
+  const key =
+    settingOf(path.join('.')) === undefined ? path.slice(0, -1).join('.') || path.join('.') : path.join('.')
   const setting = settingOf(key)
   const { value, origin } = values.get(key) ?? { value: setting?.fallback, origin: 'default' }
   const told = shown(value, setting?.hex)
-  if (issue.code === 'custom' && typeof issue.params?.['message'] === 'string') {
-    return [{ key, origin, message: `${told} ${issue.params['message']}` }]
+  if (issue.code === 'custom' && typeof issue.params?.message === 'string') {
+    return [{ key, origin, message: `${told} ${issue.params.message}` }]
   }
   return [{ key, origin, message: `${told} is not accepted, expected ${setting?.accepted ?? 'a mapping'}` }]
 }

@@ -15,7 +15,9 @@ export class ConfigError extends SluiceError {
   readonly problems: readonly ConfigProblem[]
 
   constructor(problems: readonly ConfigProblem[]) {
-    const lines = problems.map(({ key, origin, message }) => `${key === '' ? '' : `${key} `}(${origin}): ${message}`)
+    const lines = problems.map(
+      ({ key, origin, message }) => `${key === '' ? '' : `${key} `}(${origin}): ${message}`
+    )
     super('SLUICE_ERR_CONFIG_INVALID', { problems: lines.join('\n  ') })
     this.name = 'ConfigError'
     this.problems = problems

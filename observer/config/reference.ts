@@ -7,7 +7,7 @@ import { SETTINGS, type Setting, shown } from './settings.ts'
 
 const INTRODUCTION = `# Configuration
 
-Generated from observer/config/schema.ts by \`make docs\`: change it there.
+Generated from observer/config/schema.ts by \`node observer/config/reference.ts\`: change it there.
 
 Every setting can be given in three places. A flag wins over an environment variable, an environment variable
 over the file, and the file over the default.

@@ -28,34 +28,57 @@ const powerOfTwo = (value: number) => Number.isInteger(Math.log2(value))
 export const schema = z.strictObject({
   source: choice(['manifest', 'kubernetes'], 'manifest', 'Where pods and namespaces come from.'),
   manifest: group({
-    directory: path('/etc/sluice/manifests', 'The manifest source reads Namespace and Pod YAML here and watches it.')
+    directory: path(
+      '/etc/sluice/manifests',
+      'The manifest source reads Namespace and Pod YAML here and watches it.'
+    )
   }),
   cgroupRoots: paths(
     'Cgroups whose children are pods, as paths below the cgroup2 mount. Empty: found by their names, kubepods*.'
   ),
   bpffs: path('/sys/fs/bpf', 'Where the BPF file system is mounted; the agent mounts it if it is not.'),
-  pinDirectory: pinName('sluice', 'Directory below bpffs for the pinned maps and links. A subdirectory v<layout> is added.'),
+  pinDirectory: pinName(
+    'sluice',
+    'Directory below bpffs for the pinned maps and links. A subdirectory v<layout> is added.'
+  ),
   zds: group({
-    socket: socketPath('/var/run/ztunnel/ztunnel.sock', 'Unix socket on which ztunnel asks for the pods of this node.')
+    socket: socketPath(
+      '/var/run/ztunnel/ztunnel.sock',
+      'Unix socket on which ztunnel asks for the pods of this node.'
+    )
   }),
   ztunnel: group({
     namespace: namespaceName('istio-system', 'Namespace of the only pods that may be ztunnel.'),
     serviceAccount: objectName('ztunnel', 'Service account of the only pods that may be ztunnel.'),
-    cgroup: optionalPath('Manifest source: the cgroup in which ztunnel runs. Unset: a pod of the manifests is ztunnel.')
+    cgroup: optionalPath(
+      'Manifest source: the cgroup in which ztunnel runs. Unset: a pod of the manifests is ztunnel.'
+    )
   }),
   excludeNamespaces: namespaceNames(['kube-system'], 'Namespaces that are never in the mesh.'),
-  allowPodOptOut: flag(true, 'Whether a pod may say that it is not in the mesh; if not, its wish is only a warning.'),
+  allowPodOptOut: flag(
+    true,
+    'Whether a pod may say that it is not in the mesh; if not, its wish is only a warning.'
+  ),
   strict: flag(false, 'Hold new pods even while no agent runs, and running pods until they are enrolled.'),
   nestedNetns: choice(
     ['refuse', 'pass'],
     'refuse',
     'Connections out of a network namespace that an enrolled pod made itself (Docker in a pod).'
   ),
-  holdWarning: duration('5s', 'Warn about a pod of which the source has not heard for so long.', { min: '100ms' }),
-  heartbeatStale: duration('30s', 'An agent silent for so long counts as dead: new pods pass again unless strict.', {
-    min: '1s'
+  holdWarning: duration('5s', 'Warn about a pod of which the source has not heard for so long.', {
+    min: '100ms'
   }),
-  drainTimeout: duration('30s', 'How long a pod that leaves may keep its proxied connections.', { min: '100ms', off: true }),
+  heartbeatStale: duration(
+    '30s',
+    'An agent silent for so long counts as dead: new pods pass again unless strict.',
+    {
+      min: '1s'
+    }
+  ),
+  drainTimeout: duration('30s', 'How long a pod that leaves may keep its proxied connections.', {
+    min: '100ms',
+    off: true
+  }),
   establishedConnections: choice(
     ['leave', 'reset'],
     'leave',
@@ -65,7 +88,10 @@ export const schema = z.strictObject({
     min: '100ms',
     off: true
   }),
-  processEvents: flag(true, 'Follow the kernel\'s process events. Off only for tests and diagnosis: scans are left.'),
+  processEvents: flag(
+    true,
+    "Follow the kernel's process events. Off only for tests and diagnosis: scans are left."
+  ),
   verifyInterval: duration('10s', 'How often everything that the agent made for a pod is looked at again.', {
     min: '100ms'
   }),
@@ -84,9 +110,16 @@ export const schema = z.strictObject({
     test: powerOfTwo
   }),
   steering: steering.prefault({}),
-  controlSocket: socketPath('/run/sluice/sluice.sock', 'Unix socket on which the agent answers `sluice status`.'),
+  controlSocket: socketPath(
+    '/run/sluice/sluice.sock',
+    'Unix socket on which the agent answers `sluice status`.'
+  ),
   log: group({
-    level: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'info', 'The least severe lines that are logged.'),
+    level: choice(
+      ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],
+      'info',
+      'The least severe lines that are logged.'
+    ),
     format: choice(['json', 'text'], 'json', 'JSON for machines, text for people.')
   })
 })

@@ -20,9 +20,13 @@ const same = (a: number, b: number, mask: number) => ((a ^ b) & mask) === 0
 
 export const steering = z
   .strictObject({
-    mark: integer(0x51c, 'Mark of the connections that go to ztunnel.', { min: 1, max: UINT32_MAX, hex: true }),
-    mask: integer(0xfff, 'Bits of a socket\'s mark that are ours.', { min: 1, max: UINT32_MAX, hex: true }),
-    table: integer(5151, 'Routing table in each pod\'s network namespace.', {
+    mark: integer(0x51c, 'Mark of the connections that go to ztunnel.', {
+      min: 1,
+      max: UINT32_MAX,
+      hex: true
+    }),
+    mask: integer(0xfff, "Bits of a socket's mark that are ours.", { min: 1, max: UINT32_MAX, hex: true }),
+    table: integer(5151, "Routing table in each pod's network namespace.", {
       min: 1,
       max: UINT32_MAX,
       also: `but not ${TAKEN_TABLES.slice(1).join(', ')}, which are taken`,
@@ -33,10 +37,14 @@ export const steering = z
       min: 1,
       max: 32_764
     }),
-    protocol: integer(151, 'Origin number that marks our rules and routes as ours (`ip rule` shows it as proto).', {
-      min: LAST_RESERVED_PROTOCOL + 1,
-      max: 255
-    })
+    protocol: integer(
+      151,
+      'Origin number that marks our rules and routes as ours (`ip rule` shows it as proto).',
+      {
+        min: LAST_RESERVED_PROTOCOL + 1,
+        max: 255
+      }
+    )
   })
   .check((context) => {
     const { mark, mask } = context.value

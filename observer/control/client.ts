@@ -20,7 +20,11 @@ export async function requestStatus(path: string, timeoutMs = TIMEOUT_MS): Promi
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     const absent = code === 'ENOENT' || code === 'ECONNREFUSED'
-    throw new SluiceError(absent ? 'SLUICE_ERR_CONTROL_NO_AGENT' : 'SLUICE_ERR_CONTROL_ANSWER', { path }, error)
+    throw new SluiceError(
+      absent ? 'SLUICE_ERR_CONTROL_NO_AGENT' : 'SLUICE_ERR_CONTROL_ANSWER',
+      { path },
+      error
+    )
   }
   try {
     return statusReport.parse(JSON.parse(body))
@@ -48,7 +52,9 @@ function get(path: string, timeoutMs: number): Promise<string> {
         else reject(new Error(`status ${response.statusCode}: ${body.trim()}`))
       }, reject)
     })
-    sent.once('error', (error) => reject(signal.aborted ? new Error(`no answer within ${timeoutMs} ms`) : error))
+    sent.once('error', (error) =>
+      reject(signal.aborted ? new Error(`no answer within ${timeoutMs} ms`) : error)
+    )
     sent.end()
   })
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { ErrorCode } from './table.ts'
-import { ERRORS } from './table.ts'
+import { ERRORS, type ErrorCode, type ErrorEntry } from './table.ts'
 
 /** An error that an operator can look up: `code` is stable, the message ends with its cause. */
 export class SluiceError extends Error {
@@ -13,7 +12,9 @@ export class SluiceError extends Error {
    * @param cause appended to the message
    */
   constructor(code: ErrorCode, values: Readonly<Record<string, string | number>> = {}, cause?: unknown) {
-    const text = ERRORS[code].message.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? `{${name}}`))
+    const text = ERRORS[code].message.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+      String(values[name] ?? `{${name}}`)
+    )
     super(cause === undefined ? text : `${text}: ${causeText(cause)}`, { cause })
     this.name = 'SluiceError'
     this.code = code
@@ -21,7 +22,8 @@ export class SluiceError extends Error {
 
   /** What to do about it, where that is known. */
   get remedy(): string | undefined {
-    return ERRORS[this.code].remedy
+    const entry: ErrorEntry = ERRORS[this.code]
+    return entry.remedy
   }
 }
 

@@ -10,11 +10,13 @@ export interface ErrorEntry {
 export const ERRORS = {
   SLUICE_ERR_CGROUP_NONE: {
     message: 'no cgroup file system is mounted',
-    remedy: 'mount the node\'s /sys/fs/cgroup into the agent\'s container'
+    remedy: "mount the node's /sys/fs/cgroup into the agent's container"
   },
   SLUICE_ERR_CGROUP_PER_QOS: {
-    message: 'no kubepods cgroup exists, but container {path} does: kubelet runs with --cgroups-per-qos=false',
-    remedy: 'set cgroupsPerQOS: true in the kubelet\'s configuration: without pod cgroups nobody knows whose process it is'
+    message:
+      'no kubepods cgroup exists, but container {path} does: kubelet runs with --cgroups-per-qos=false',
+    remedy:
+      "set cgroupsPerQOS: true in the kubelet's configuration: without pod cgroups nobody knows whose process it is"
   },
   SLUICE_ERR_CGROUP_ROOT: {
     message: 'cgroup root {path} cannot be used',
@@ -30,19 +32,22 @@ export const ERRORS = {
   },
   SLUICE_ERR_CONFIG_FILE: {
     message: 'configuration file {path} cannot be read',
-    remedy: 'mend its path (--config, SLUICE_CONFIG) or its permissions; without either name the file is optional'
+    remedy:
+      'mend its path (--config, SLUICE_CONFIG) or its permissions; without either name the file is optional'
   },
   SLUICE_ERR_CONFIG_INVALID: {
     message: 'configuration is not accepted:\n  {problems}',
-    remedy: 'each line names the setting, where its value came from and what is accepted; see docs/configuration.md'
+    remedy:
+      'each line names the setting, where its value came from and what is accepted; see docs/configuration.md'
   },
   SLUICE_ERR_CONTROL_ANSWER: {
     message: 'control socket {path} gives no answer that can be used',
-    remedy: 'look at the agent\'s log; use the sluice of the same version as the agent'
+    remedy: "look at the agent's log; use the sluice of the same version as the agent"
   },
   SLUICE_ERR_CONTROL_BUSY: {
     message: 'control socket {path} is served by another agent',
-    remedy: 'a node has one agent: stop the other, or give this one its own controlSocket, pinDirectory and zds.socket'
+    remedy:
+      'a node has one agent: stop the other, or give this one its own controlSocket, pinDirectory and zds.socket'
   },
   SLUICE_ERR_CONTROL_NO_AGENT: {
     message: 'no agent listens on {path}',
@@ -82,7 +87,8 @@ export const ERRORS = {
   },
   SLUICE_ERR_PINNED_STATE: {
     message: 'pinned state {path} cannot be read',
-    remedy: 'run as root on the node itself; a directory of another version is removed by the sluice that made it'
+    remedy:
+      'run as root on the node itself; a directory of another version is removed by the sluice that made it'
   },
   SLUICE_ERR_SOURCE_UNAVAILABLE: {
     message: 'source {source} is not available in this version',

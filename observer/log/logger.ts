@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { type DestinationStream, destination, type Logger, pino, stdSerializers, stdTimeFunctions } from 'pino'
+import {
+  type DestinationStream,
+  destination,
+  type Logger,
+  pino,
+  stdSerializers,
+  stdTimeFunctions
+} from 'pino'
 import type { Config } from '../config/schema.ts'
 import { SluiceError } from '../errors/error.ts'
 import { textLine } from './text.ts'

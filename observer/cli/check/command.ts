@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Config } from '../../config/schema.ts'
+import { isAgentRunning } from '../../control/client.ts'
+import { cgroup2Mount } from '../../control/mounts.ts'
+import type { ExitCode } from '../exit.ts'
+import { bpffsProbe } from './bpffs.ts'
+import { capabilityProbe } from './capabilities.ts'
+import { captureProbe } from './capture.ts'
+import { cgroupProbe, currentPodRoots } from './cgroups.ts'
+import { kernelProbe } from './kernel.ts'
+import { nodeProbe, nodeView } from './node.ts'
+import { agentProbe } from './peer.ts'
+import { captureView } from './places.ts'
+import { EXIT_CODES, type Probe, runProbes } from './result.ts'
+import { checkText } from './text.ts'
+
+export async function checkCommand(config: Config, { json }: { readonly json: boolean }): Promise<ExitCode> {
+  const report = await runProbes(probes(config))
+  const colours = process.stdout.isTTY && !process.env.NO_COLOR
+  process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : checkText(report, colours))
+  return EXIT_CODES[report.verdict]
+}
+
+function probes({ bpffs, cgroupRoots, controlSocket }: Config): Probe[] {
+  const running = () => isAgentRunning(controlSocket)
+  return [
+    capabilityProbe(),
+    cgroupProbe(cgroupRoots),
+    bpffsProbe(bpffs),
+    kernelProbe(async () => {
+      const { kernelTrial } = await import('./trial.ts')
+      return kernelTrial(await trialParent(cgroupRoots, running))
+    }),
+    nodeProbe(nodeView(() => currentPodRoots(cgroupRoots).flatMap(below))),
+    captureProbe(captureView),
+    agentProbe(running, controlSocket)
+  ]
+}
+
+/**
+ * Below the pods' own root, where a program attached without BPF_F_ALLOW_MULTI shows. A running agent would
+ * take a cgroup there for a pod: then below the mount.
+ */
+async function trialParent(configured: readonly string[], running: () => Promise<boolean>) {
+  const [root] = currentPodRoots(configured)
+  if (root !== undefined && !(await running())) return root
+  return cgroup2Mount(readFileSync('/proc/self/mountinfo', 'utf8'))
+}
+
+function below(directory: string): string[] {
+  try {
+    const children = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+    return [directory, ...children.flatMap(({ name }) => below(join(directory, name)))]
+  } catch {
+    return []
+  }
+}

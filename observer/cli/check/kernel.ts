@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { CheckResult, Probe } from './result.ts'
+import { present } from './result.ts'
+
+/** A kernel object that the kernel has accepted. */
+export interface LoadedObject extends Disposable {
+  /** Attaches each cgroup program in a cgroup made for that, and detaches it. */
+  readonly cgroupPrograms: readonly string[]
+  tryCgroup(program: string, directory: string): void
+  readonly tracingPrograms: readonly string[]
+  tryTracing(program: string): void
+  readonly ringBuffers: readonly string[]
+  tryRingBuffer(map: string): void
+}
+
+export interface KernelTrial {
+  hasBtf(): boolean
+  /** The objects that were built, by name; each opens, loads and gives it. */
+  readonly objects: ReadonlyMap<string, () => LoadedObject>
+  /** Runs with a cgroup that exists only meanwhile; undefined: cgroup2 is not there. */
+  readonly withCgroup: ((use: (directory: string) => void) => void) | undefined
+}
+
+const MEANING: Readonly<Record<string, string>> = {
+  observe: 'new pods are not seen, and not held until they are enrolled',
+  connect: 'nothing is steered',
+  guard: 'a pod could take its connections off their way after connect()',
+  lookup: "connections do not reach ztunnel's listeners",
+  ztunnel: "ztunnel's own connections are not recognised"
+}
+
+export function kernelProbe(trial: () => KernelTrial | Promise<KernelTrial>): Probe {
+  return { family: 'kernel', run: async () => kernelResults(await trial()) }
+}
+
+export function kernelResults(trial: KernelTrial): CheckResult[] {
+  const btf = present(
+    'BTF',
+    trial.hasBtf(),
+    { yes: '/sys/kernel/btf/vmlinux', no: 'there is no /sys/kernel/btf/vmlinux' },
+    {
+      status: 'missing',
+      meaning: "the programs cannot be fitted to this kernel's structures",
+      remedy: 'use a kernel built with CONFIG_DEBUG_INFO_BTF'
+    }
+  )
+  if (trial.objects.size === 0) {
+    const remedy = 'run make, or install Sluice again'
+    return [btf, { feature: 'programs', status: 'missing', found: 'no kernel object was found', remedy }]
+  }
+  return [btf, ...[...trial.objects].flatMap(([name, load]) => objectResults(name, load, trial))]
+}
+
+function objectResults(name: string, load: () => LoadedObject, { withCgroup }: KernelTrial): CheckResult[] {
+  const feature = `program ${name}`
+  const meaning = MEANING[name] ?? 'a part of Sluice does not work'
+  try {
+    using object = load()
+    const results: CheckResult[] = [{ feature, status: 'ok', found: 'the kernel accepts it' }]
+    const attempt = (what: string, names: readonly string[], run: (item: string) => void, remedy: string) => {
+      if (names.length > 0) results.push(tried(`${feature}: ${what}`, names, run, meaning, remedy))
+    }
+    const inCgroup = (program: string) => {
+      if (withCgroup === undefined) throw new Error('cgroup2 is not mounted')
+      withCgroup((directory) => object.tryCgroup(program, directory))
+    }
+    attempt(
+      'cgroup',
+      object.cgroupPrograms,
+      inCgroup,
+      'EPERM: a program above was attached without BPF_F_ALLOW_MULTI; `bpftool cgroup tree` names it'
+    )
+    attempt(
+      'tracepoint',
+      object.tracingPrograms,
+      object.tryTracing,
+      'add CAP_PERFMON, and see the kernel log'
+    )
+    attempt(
+      'ring buffer',
+      object.ringBuffers,
+      object.tryRingBuffer,
+      'use a kernel that has BPF ring buffers (5.8)'
+    )
+    return results
+  } catch (error) {
+    const remedy =
+      'see docs/design.md for the kernels that Sluice runs on; SLUICE_LOG__LEVEL=debug shows the whole log'
+    return [{ feature, status: 'missing', found: reason(error), meaning, remedy }]
+  }
+}
+
+function tried(
+  feature: string,
+  names: readonly string[],
+  run: (name: string) => void,
+  meaning: string,
+  remedy: string
+): CheckResult {
+  for (const name of names) {
+    try {
+      run(name)
+    } catch (error) {
+      return { feature, status: 'missing', found: `${name}: ${reason(error)}`, meaning, remedy }
+    }
+  }
+  return { feature, status: 'ok', found: `works: ${names.join(', ')}` }
+}
+
+const reason = (error: unknown) => (error instanceof Error ? error.message : String(error))

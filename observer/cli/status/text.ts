@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// `sluice status` for people: first who is at work, then the pods of the mesh, then the others.
+
+import type { PodState, PodStatus, StatusReport } from '../../control/protocol.ts'
+import { type Style, table } from '../table.ts'
+import { ageText } from './age.ts'
+
+const GREEN = 32
+const YELLOW = 33
+const RED = 31
+
+const COLOURS: Readonly<Record<PodState, number | undefined>> = {
+  known: undefined,
+  unknown: YELLOW,
+  held: YELLOW,
+  joining: YELLOW,
+  enrolled: GREEN,
+  verified: GREEN,
+  leaving: YELLOW,
+  outside: undefined,
+  unsupported: RED,
+  failed: RED
+}
+
+/** @param now Unix time in milliseconds */
+export function statusText(report: StatusReport, style: Style, now: number): string {
+  const inside = report.pods.filter(({ outside }) => !outside)
+  const outside = report.pods.filter((pod) => pod.outside)
+  const parts = [
+    headText(report, now),
+    inside.length === 0 ? 'No pod is in the mesh.\n' : insideTable(inside, style, now),
+    ...(outside.length === 0 ? [] : [`Outside the mesh:\n${outsideTable(outside, style, now)}`]),
+    countersText(report)
+  ]
+  return parts.filter((part) => part !== '').join('\n')
+}
+
+function headText({ agent, ztunnels, refusedZtunnels, version }: StatusReport, now: number): string {
+  if (!agent.running) {
+    return `No agent runs. This is what the kernel still holds: pods stay steered, changes are not followed.\n`
+  }
+  const since = ageText(agent.startedAt, now)
+  const ready = agent.ready ? 'ready' : 'not ready yet'
+  const lines = [
+    `Agent ${version} (pid ${agent.pid}, source ${agent.source}) has run for ${since}: ${ready}.`
+  ]
+  for (const { pid, cgroup, connectedAt } of ztunnels) {
+    lines.push(`ztunnel (pid ${pid}, ${cgroup}) is connected since ${ageText(connectedAt, now)}.`)
+  }
+  if (ztunnels.length === 0) lines.push('No ztunnel is connected: pods that join are held until one is.')
+  if (refusedZtunnels > 0)
+    lines.push(`${refusedZtunnels} connections to the ZDS socket did not come from ztunnel.`)
+  lines.push(...agent.problems.map((problem) => `Problem: ${problem}`))
+  return `${lines.join('\n')}\n`
+}
+
+function insideTable(pods: readonly PodStatus[], style: Style, now: number): string {
+  const head = [
+    'NAMESPACE',
+    'POD',
+    'STATE',
+    'SINCE',
+    'STEERED',
+    'REFUSED',
+    'IPS',
+    'NETNS',
+    'CGROUP',
+    'LAST ERROR'
+  ]
+  const rows = pods.map((pod) => [
+    pod.namespace || '?',
+    pod.name || '?',
+    { text: pod.state, colour: COLOURS[pod.state] },
+    ageText(pod.since, now),
+    String(pod.steered),
+    String(pod.refused),
+    pod.ips.join(' ') || '-',
+    pod.netns ?? '-',
+    pod.cgroup ?? pod.cgroupId,
+    pod.lastError ?? '-'
+  ])
+  return table(head, rows, style)
+}
+
+function outsideTable(pods: readonly PodStatus[], style: Style, now: number): string {
+  const head = ['NAMESPACE', 'POD', 'STATE', 'SINCE', 'IPS', 'CGROUP', 'REASON']
+  const rows = pods.map((pod) => [
+    pod.namespace || '?',
+    pod.name || '?',
+    { text: pod.state, colour: COLOURS[pod.state] },
+    ageText(pod.since, now),
+    pod.ips.join(' ') || '-',
+    pod.cgroup ?? pod.cgroupId,
+    pod.lastError === undefined ? pod.reason : `${pod.reason}; ${pod.lastError}`
+  ])
+  return table(head, rows, style)
+}
+
+/** Only what happened; the JSON has the zeros as well. */
+function countersText({ counters, drift, resyncs }: StatusReport): string {
+  const happened = (title: string, values: Readonly<Record<string, number>>) => {
+    const items = Object.entries(values).filter(([, count]) => count > 0)
+    return items.length === 0
+      ? []
+      : [`${title}: ${items.map(([name, count]) => `${name} ${count}`).join(', ')}`]
+  }
+  const lines = [...happened('Counters', counters), ...happened('Repaired', drift)]
+  if (resyncs > 0) lines.push(`Resyncs: ${resyncs}`)
+  return lines.length === 0 ? '' : `${lines.join('\n')}\n`
+}

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import manifest from '../../package.json' with { type: 'json' }
+
+export const version: string = manifest.version
