@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include "line.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "address.h"
+
+/* The line keeps room for its closing brackets; what does not fit is left out. */
+static void append(struct line *line, const char *format, ...)
+{
+	va_list arguments;
+	size_t room = sizeof(line->text) - 64 - line->length;
+	int length;
+
+	va_start(arguments, format);
+	length = vsnprintf(line->text + line->length, room, format, arguments);
+	va_end(arguments);
+	if (length > 0)
+		line->length += (size_t)length < room ? (size_t)length : room - 1;
+}
+
+static void append_string(struct line *line, const char *value, size_t length)
+{
+	append(line, "\"");
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)value[i];
+
+		if (c == '"' || c == '\\')
+			append(line, "\\%c", c);
+		else if (c < 0x20 || c >= 0x7f)
+			append(line, "\\u%04x", c);
+		else
+			append(line, "%c", c);
+	}
+	append(line, "\"");
+}
+
+static void append_key(struct line *line, const char *key)
+{
+	append(line, "%s", line->comma ? "," : "");
+	if (key) {
+		append_string(line, key, strlen(key));
+		append(line, ":");
+	}
+	line->comma = true;
+}
+
+void line_begin(struct line *line)
+{
+	line->length = 0;
+	line->comma = false;
+	append(line, "{");
+}
+
+void line_bytes(struct line *line, const char *key, const char *value, size_t length)
+{
+	append_key(line, key);
+	append_string(line, value, length);
+}
+
+void line_text(struct line *line, const char *key, const char *value)
+{
+	line_bytes(line, key, value, strlen(value));
+}
+
+void line_integer(struct line *line, const char *key, long long value)
+{
+	append_key(line, key);
+	append(line, "%lld", value);
+}
+
+void line_milliseconds(struct line *line, const char *key, double value)
+{
+	append_key(line, key);
+	append(line, "%.3f", value);
+}
+
+void line_flag(struct line *line, const char *key, bool value)
+{
+	append_key(line, key);
+	append(line, value ? "true" : "false");
+}
+
+const char *error_name(int error)
+{
+	const char *name = error == ERROR_TIMEOUT ? "TIMEOUT" : strerrorname_np(error);
+
+	return name ? name : "EUNKNOWN";
+}
+
+void line_error(struct line *line, const char *key, int error)
+{
+	line_text(line, key, error_name(error));
+}
+
+void line_address(struct line *line, const char *key, const struct sockaddr_storage *address)
+{
+	char text[ADDRESS_TEXT];
+
+	if (address->ss_family == AF_UNSPEC) {
+		append_key(line, key);
+		append(line, "null");
+		return;
+	}
+	address_format(address, text);
+	line_text(line, key, text);
+}
+
+static void open_bracket(struct line *line, const char *key, const char *bracket)
+{
+	append_key(line, key);
+	append(line, bracket);
+	line->comma = false;
+}
+
+static void close_bracket(struct line *line, const char *bracket)
+{
+	append(line, bracket);
+	line->comma = true;
+}
+
+void line_object_begin(struct line *line, const char *key)
+{
+	open_bracket(line, key, "{");
+}
+
+void line_object_end(struct line *line)
+{
+	close_bracket(line, "}");
+}
+
+void line_array_begin(struct line *line, const char *key)
+{
+	open_bracket(line, key, "[");
+}
+
+void line_array_end(struct line *line)
+{
+	close_bracket(line, "]");
+}
+
+void line_element_begin(struct line *line)
+{
+	open_bracket(line, NULL, "{");
+}
+
+void line_end(struct line *line)
+{
+	memcpy(line->text + line->length, "}\n", 2);
+	line->length += 2;
+	/* Nobody reads any more: nothing to do about it, and the caller's work is done. */
+	if (write(STDOUT_FILENO, line->text, line->length) < 0)
+		return;
+}
+
+double now_milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+long long epoch_milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
