@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+import { bindings } from './addon.ts'
+import { closedError, invalidArgument, NativeError, toNativeError } from './error.ts'
+
+export type Family = 'ipv4' | 'ipv6'
+
+/** An address of an interface. `tentative`: duplicate address detection has not ended (IPv6). */
+export interface Address {
+  family: Family
+  address: string
+  prefixLength: number
+  interfaceIndex: number
+  interfaceName: string
+  scope: 'global' | 'link' | 'host' | 'site' | 'other'
+  tentative: boolean
+}
+
+/** A policy routing rule. `mask` defaults to all 32 bits; `protocol` says who made the rule (rtnetlink(7), RTPROT_*). */
+export interface Rule {
+  family: Family
+  priority: number
+  mark?: number
+  mask?: number
+  table?: number
+  action: 'lookup' | 'unreachable' | 'other'
+  protocol?: number
+  /** Read only: it selects or does something that the members above cannot say. */
+  foreign?: boolean
+  /** Read only: one line, as `ip rule` prints it. */
+  description?: string
+}
+
+/** A route without a gateway. `destination`: 'default', an address (a host route) or address/length. */
+export interface Route {
+  family: Family
+  table: number
+  type: 'local' | 'unicast' | 'other'
+  destination: 'default' | string
+  source?: string
+  interfaceName?: string
+  protocol?: number
+  scope?: string
+}
+
+export type NetnsOperation =
+  | { op: 'cookie' }
+  | { op: 'addresses' }
+  | { op: 'rules'; family: Family }
+  | { op: 'add-rule'; rule: Rule }
+  | { op: 'delete-rule'; rule: Rule }
+  | { op: 'routes'; family: Family; table: number }
+  | { op: 'replace-route'; route: Route }
+  | { op: 'delete-route'; route: Route }
+  | { op: 'get-sysctl'; name: string }
+  | { op: 'set-sysctl'; name: string; value: string }
+  | { op: 'count-sockets'; mark: number; mask: number }
+  | { op: 'link-flags'; name: string }
+
+interface Results {
+  /** SO_NETNS_COOKIE; the key that BPF programs see. */
+  cookie: bigint
+  addresses: Address[]
+  rules: Rule[]
+  /** False: an identical rule was there. */
+  'add-rule': boolean
+  /** False: it was not there. Without `protocol` a rule of any protocol is deleted. */
+  'delete-rule': boolean
+  routes: Route[]
+  'replace-route': undefined
+  /** False: it was not there. */
+  'delete-route': boolean
+  /** Undefined: there is no such sysctl. */
+  'get-sysctl': string | undefined
+  /** The previous value; the same value is not written again. */
+  'set-sysctl': string
+  /** TCP sockets with that mark, except LISTEN, TIME_WAIT and CLOSE. */
+  'count-sockets': number
+  /** Undefined: there is no such interface. */
+  'link-flags': { up: boolean; index: number } | undefined
+}
+
+export type NetnsResult<O extends NetnsOperation> = Results[O['op']]
+export type NetnsResults<T extends readonly NetnsOperation[]> = { -readonly [I in keyof T]: NetnsResult<T[I]> }
+
+/** What a watch reports: some address, rule, route or link was added, changed or removed. */
+export type NetnsChange = 'address' | 'rule' | 'route' | 'link'
+
+type Settle = (failure: unknown, results: unknown[] | undefined) => void
+
+const native = bindings<{
+  openNetns(path: string): { handle: object; fd: number; inode: number }
+  closeNetns(handle: object): void
+  runInNetns(handle: object, operations: readonly object[], settle: Settle): void
+  startNetnsWatch(handle: object, onChange: (bits: number) => void): void
+  closeNetnsWatch(handle: object): void
+}>()
+
+/** In the order of the bits in native/src/netlink_watch.hpp. */
+const CHANGES: readonly NetnsChange[] = ['address', 'rule', 'route', 'link']
+
+/** A subscription to the changes of a network namespace. Keeps the namespace and the process alive until closed. */
+export class NetnsWatch {
+  readonly #handle: object
+  #closed = false
+
+  /** Made by `Netns.watch`. */
+  constructor(handle: object, onChange: (what: NetnsChange) => void) {
+    this.#handle = handle
+    native.startNetnsWatch(handle, (bits) => {
+      for (const [bit, change] of CHANGES.entries()) {
+        if (bits & (1 << bit) && !this.#closed) onChange(change)
+      }
+    })
+  }
+
+  close(): void {
+    this.#closed = true
+    native.closeNetnsWatch(this.#handle)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+/** A network namespace, kept alive until closed. */
+export class Netns {
+  readonly inode: number
+  readonly #fd: number
+  readonly #handle: object
+  #closed = false
+
+  private constructor(opened: { handle: object; fd: number; inode: number }) {
+    this.inode = opened.inode
+    this.#fd = opened.fd
+    this.#handle = opened.handle
+  }
+
+  /**
+   * Opens e.g. `/proc/<pid>/ns/net` or `/run/netns/<name>`.
+   * Throws ENETNS_GONE (nothing there), ENETNS_TYPE (something else), ENETNS_PERMISSION, ENETNS_OPEN.
+   */
+  static open(path: string): Netns {
+    return new Netns(native.openNetns(path))
+  }
+
+  /** The descriptor; it stays this object's. */
+  get fd(): number {
+    if (this.#closed) throw closedError('netns')
+    return this.#fd
+  }
+
+  /**
+   * Performs the operations in order on one thread inside the namespace. The first that fails rejects, with a message
+   * that names it, and the rest is not performed: ENETNS_FAMILY (no IPv6 there), ENETNS_PERMISSION, ENETNS_OPERATION
+   * (see `errno` and `syscall`), ENETNS_ENTER (setns), EINVALID_ARGUMENT and ECLOSED (nothing was performed).
+   */
+  async run<const T extends readonly NetnsOperation[]>(operations: T): Promise<NetnsResults<T>> {
+    return (await this.#run(operations)) as NetnsResults<T>
+  }
+
+  /** Calls `onChange` once per kind and wake-up; after an overflow, for every kind. Resolves when changes count. */
+  async watch(onChange: (what: NetnsChange) => void): Promise<NetnsWatch> {
+    if (typeof onChange !== 'function') throw invalidArgument('a function', 'onChange', onChange)
+    const [handle] = await this.#run([{ op: 'watch' }])
+    return new NetnsWatch(handle as object, onChange)
+  }
+
+  #run(operations: readonly object[]): Promise<unknown[]> {
+    return new Promise((resolve, reject) => {
+      native.runInNetns(this.#handle, operations, (failure, results) => {
+        if (results !== undefined) resolve(results)
+        else reject(toNativeError(failure) as NativeError)
+      })
+    })
+  }
+
+  /** Runs and watches that have begun are not affected. */
+  close(): void {
+    this.#closed = true
+    native.closeNetns(this.#handle)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
