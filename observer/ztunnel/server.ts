@@ -132,7 +132,7 @@ class Server implements ZdsServer {
     if (this.#closed) return
     this.#closed = true
     this.#listener.close()
-    for (const session of [...this.#sessions.values()]) session.end()
+    for (const session of this.#sessions.values()) session.end()
     this.#offers.close()
     this.#ztunnels.complete()
   }
@@ -190,7 +190,7 @@ class Server implements ZdsServer {
 
   #sayNext(): boolean {
     let said = false
-    for (const session of [...this.#sessions.values()]) {
+    for (const session of this.#sessions.values()) {
       const request = session.isIdle ? this.#registry.next(session.id) : undefined
       if (request === undefined) continue
       session.say(request)

@@ -150,11 +150,9 @@ export class Session {
   #send(request: Request, packet: Uint8Array): void {
     try {
       if (request.kind === 'add' && !this.#context.isCurrent(request.offer)) {
-        return this.#take({
-          kind: 'unsent',
-          badDescriptor: true,
-          cause: 'its descriptor is now another file'
-        })
+        const cause = 'its descriptor is now another file'
+        this.#take({ kind: 'unsent', badDescriptor: true, cause })
+        return
       }
       this.#connection.send(packet, request.kind === 'add' ? [request.offer.netnsFd] : [])
     } catch (cause) {

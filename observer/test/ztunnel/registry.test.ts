@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { SluiceError } from '../../errors/error.ts'
+import type { Request } from '../../ztunnel/bytes.ts'
+import type { Answer } from '../../ztunnel/conversation.ts'
+import { Registry } from '../../ztunnel/registry.ts'
+import { offerOf } from './pods.ts'
+
+const ACK: Answer = { kind: 'ack' }
+const PENDING: Answer = { kind: 'pending', error: new SluiceError('SLUICE_ERR_ZDS_PENDING', { pod: 'p' }) }
+const REFUSED: Answer = { kind: 'refused', error: new SluiceError('SLUICE_ERR_ZDS_NACK', { pod: 'p' }) }
+
+const label = (request: Request) =>
+  request.kind === 'snapshot'
+    ? 'snapshot'
+    : `${request.kind} ${request.kind === 'add' ? request.offer.uid : request.uid}`
+
+/** Says everything that is due to a connection, and gives each the answer. */
+function tell(registry: Registry, id: number, answer: (request: Request) => Answer = () => ACK): string[] {
+  const said: string[] = []
+  for (let request = registry.next(id); request !== undefined; request = registry.next(id)) {
+    said.push(label(request))
+    registry.answered(id, request, answer(request))
+    if (said.length > 1000) throw new Error(`no end: ${said.slice(-3).join(', ')}`)
+  }
+  return said
+}
+
+function settled(...uids: string[]): Registry {
+  const registry = new Registry()
+  for (const uid of uids) registry.offer(offerOf(uid))
+  registry.complete()
+  return registry
+}
+
+describe('the registry', () => {
+  it('sends adds, keeps and then the snapshot, which waits until everything has been named', () => {
+    const registry = new Registry()
+    registry.join(1)
+    registry.offer(offerOf('a'))
+    registry.keep('k')
+    expect(tell(registry, 1)).toEqual(['add a', 'keep k'])
+    registry.offer(offerOf('b'))
+    registry.complete()
+    expect(tell(registry, 1)).toEqual(['add b', 'snapshot'])
+    registry.keep('late')
+    expect(tell(registry, 1)).toEqual([])
+  })
+
+  it('adds what was kept once its netns is known, and keeps nothing that is offered', () => {
+    const registry = new Registry()
+    registry.keep('a')
+    registry.offer(offerOf('a'))
+    registry.keep('a')
+    registry.complete()
+    registry.join(1)
+    expect(tell(registry, 1)).toEqual(['add a', 'snapshot'])
+  })
+
+  it('sends an add once, however often it is offered', () => {
+    const registry = settled('a')
+    registry.join(1)
+    tell(registry, 1)
+    expect(registry.answerFor('a')).toBe(ACK)
+    registry.offer({ ...offerOf('a'), netnsFd: 77 })
+    expect(registry.answerFor('a')).toBe(ACK)
+    expect(tell(registry, 1)).toEqual([])
+  })
+
+  it('sends it again for another netns or another service account', () => {
+    const registry = settled('a')
+    registry.join(1)
+    tell(registry, 1)
+    registry.offer(offerOf('a', 'another'))
+    expect(registry.answerFor('a')).toBeUndefined()
+    expect(tell(registry, 1)).toEqual(['add a'])
+    registry.offer({ ...offerOf('a', 'another'), serviceAccount: 'other' })
+    expect(tell(registry, 1)).toEqual(['add a'])
+  })
+
+  it('adds to the newest and withdraws from all', () => {
+    const registry = settled('a')
+    registry.join(1)
+    registry.join(2)
+    expect(tell(registry, 1)).toEqual(['add a', 'snapshot'])
+    expect(tell(registry, 2)).toEqual(['add a', 'snapshot'])
+    registry.offer(offerOf('b'))
+    expect(tell(registry, 1)).toEqual([])
+    expect(tell(registry, 2)).toEqual(['add b'])
+    registry.withdraw('a')
+    expect(tell(registry, 1)).toEqual(['del a'])
+    expect(registry.isWithdrawn('a')).toBe(false)
+    expect(tell(registry, 2)).toEqual(['del a'])
+    expect(registry.isWithdrawn('a')).toBe(true)
+  })
+
+  it('gives the one before the newest what it missed when the newest goes', () => {
+    const registry = settled('a')
+    registry.join(1)
+    tell(registry, 1)
+    registry.join(2)
+    tell(registry, 2)
+    registry.offer(offerOf('b'))
+    tell(registry, 2)
+    registry.leave(2)
+    expect(registry.answerFor('a')).toBe(ACK)
+    expect(registry.answerFor('b')).toBeUndefined()
+    expect(tell(registry, 1)).toEqual(['add b'])
+    expect(registry.answerFor('b')).toBe(ACK)
+  })
+
+  it('tells a new ztunnel everything, though the one before has acked it', () => {
+    const registry = settled('a', 'b')
+    registry.join(1)
+    tell(registry, 1)
+    registry.leave(1)
+    registry.join(2)
+    expect(registry.answerFor('a')).toBeUndefined()
+    expect(tell(registry, 2)).toEqual(['add a', 'add b', 'snapshot'])
+  })
+
+  it('counts the gone as having withdrawn', () => {
+    const registry = settled('a')
+    registry.join(1)
+    registry.withdraw('a')
+    registry.leave(1)
+    expect(registry.isWithdrawn('a')).toBe(true)
+  })
+
+  it('takes no answer to an add that was withdrawn meanwhile', () => {
+    const registry = settled('a')
+    registry.join(1)
+    const request = registry.next(1)
+    registry.withdraw('a')
+    registry.offer(offerOf('a'))
+    if (request !== undefined) registry.answered(1, request, ACK)
+    expect(registry.answerFor('a')).toBeUndefined()
+    expect(tell(registry, 1)).toEqual(['del a', 'add a', 'snapshot'])
+  })
+
+  it('keeps a pod again that was kept, withdrawn and kept', () => {
+    const registry = new Registry()
+    registry.join(1)
+    registry.keep('k')
+    const request = registry.next(1)
+    registry.withdraw('k')
+    if (request !== undefined) registry.answered(1, request, ACK)
+    registry.keep('k')
+    expect(tell(registry, 1)).toEqual(['del k', 'keep k'])
+  })
+
+  it('asks about a pending pod only when it is offered again, and lets the others through', () => {
+    const registry = settled('a', 'b')
+    registry.join(1)
+    expect(tell(registry, 1, (request) => (label(request) === 'add a' ? PENDING : ACK))).toEqual([
+      'add a',
+      'add b',
+      'snapshot'
+    ])
+    expect(registry.answerFor('a')).toBe(PENDING)
+    expect(registry.answerFor('b')).toBe(ACK)
+    registry.offer(offerOf('a'))
+    expect(tell(registry, 1)).toEqual(['add a'])
+    expect(registry.answerFor('a')).toBe(ACK)
+  })
+
+  it('only keeps a refused pod in the next snapshot, until it is offered again', () => {
+    const registry = settled('a', 'b')
+    registry.join(1)
+    tell(registry, 1, (request) => (label(request) === 'add a' ? REFUSED : ACK))
+    registry.leave(1)
+    registry.join(2)
+    expect(tell(registry, 2)).toEqual(['add b', 'keep a', 'snapshot'])
+    registry.offer(offerOf('a'))
+    expect(tell(registry, 2)).toEqual(['add a'])
+  })
+})
+
+/** What ztunnel does with requests, as far as pods are concerned. */
+class Ztunnel {
+  readonly proxies = new Set<string>()
+  readonly #named = new Set<string>()
+  #snapshotReceived = false
+
+  hear(request: Request, wanted: ReadonlySet<string>): void {
+    if (request.kind === 'snapshot') {
+      expect(this.#snapshotReceived).toBe(false)
+      for (const uid of wanted) expect([...this.#named]).toContain(uid)
+      for (const uid of this.proxies.difference(this.#named)) this.proxies.delete(uid)
+      this.#snapshotReceived = true
+    } else if (request.kind === 'add') {
+      this.#named.add(request.offer.uid)
+      this.proxies.add(request.offer.uid)
+    } else if (request.kind === 'keep') {
+      expect(this.#snapshotReceived).toBe(false)
+      this.#named.add(request.uid)
+    } else {
+      this.#named.delete(request.uid)
+      if (this.#snapshotReceived) this.proxies.delete(request.uid)
+    }
+  }
+}
+
+describe('whatever happens in whatever order', () => {
+  const uid = fc.constantFrom('a', 'b', 'c', 'd')
+  const event = fc.oneof(
+    fc.record({ kind: fc.constant('offer' as const), uid, netns: fc.constantFrom('1', '2') }),
+    fc.record({ kind: fc.constant('withdraw' as const), uid }),
+    fc.record({ kind: fc.constant('keep' as const), uid }),
+    fc.record({ kind: fc.constant('join' as const) }),
+    fc.record({ kind: fc.constant('leave' as const), which: fc.nat(3) }),
+    fc.record({ kind: fc.constant('complete' as const) }),
+    fc.record({ kind: fc.constant('turn' as const), which: fc.nat(3) })
+  )
+
+  it('no ztunnel ends a wanted proxy, and the newest ends up with exactly what is wanted', () => {
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 60 }), (events) => {
+        const registry = new Registry()
+        const offered = new Set<string>()
+        const kept = new Set<string>()
+        const peers: { id: number; ztunnel: Ztunnel }[] = []
+        let lastId = 0
+        let complete = false
+        const turn = (peer: { id: number; ztunnel: Ztunnel } | undefined) => {
+          const request = peer === undefined ? undefined : registry.next(peer.id)
+          if (peer === undefined || request === undefined) return false
+          if (request.kind === 'snapshot') expect(complete).toBe(true)
+          peer.ztunnel.hear(request, offered.union(kept))
+          registry.answered(peer.id, request, ACK)
+          return true
+        }
+        for (const happening of events) {
+          switch (happening.kind) {
+            case 'offer':
+              registry.offer(offerOf(happening.uid, happening.netns))
+              offered.add(happening.uid)
+              kept.delete(happening.uid)
+              break
+            case 'withdraw':
+              registry.withdraw(happening.uid)
+              offered.delete(happening.uid)
+              kept.delete(happening.uid)
+              break
+            case 'keep':
+              registry.keep(happening.uid)
+              if (!offered.has(happening.uid)) kept.add(happening.uid)
+              break
+            case 'join':
+              lastId += 1
+              peers.push({ id: lastId, ztunnel: new Ztunnel() })
+              registry.join(lastId)
+              break
+            case 'leave':
+              for (const peer of peers.splice(happening.which, 1)) registry.leave(peer.id)
+              break
+            case 'complete':
+              registry.complete()
+              complete = true
+              break
+            case 'turn':
+              turn(peers[happening.which])
+          }
+        }
+        registry.complete()
+        complete = true
+        while (peers.some((peer) => turn(peer)));
+        const newest = peers.at(-1)
+        if (newest !== undefined) expect(newest.ztunnel.proxies).toEqual(offered)
+        for (const pod of offered)
+          expect(registry.answerFor(pod)?.kind).toBe(newest === undefined ? undefined : 'ack')
+      }),
+      { numRuns: 1500 }
+    )
+  })
+})
