@@ -13,7 +13,8 @@ NATIVE_CXXFLAGS := -std=c++20 -O2 -g1 -fPIC -fvisibility=hidden -Wall -Wextra -W
   -isystem node_modules/node-api-headers/include -isystem node_modules/node-addon-api \
   -idirafter $(NODE_DIR)/include/node
 
-NATIVE_TEST_PROGRAMS := $(patsubst native/test/bpf/%.bpf.c,build/native-test/%.bpf.o,$(wildcard native/test/bpf/*.bpf.c))
+NATIVE_TEST_PROGRAMS := $(patsubst native/test/bpf/%.bpf.c,build/native-test/%.bpf.o,$(wildcard native/test/bpf/*.bpf.c)) \
+  build/native-test/exclusive
 
 .PHONY: native native-test-programs
 native: build/sluice.node
@@ -32,5 +33,9 @@ build/native-test/%.bpf.o: native/test/bpf/%.bpf.c native/native.mk
 	@mkdir -p $(@D)
 	clang -g -O2 -target bpf -mcpu=v3 -Wall -Werror -I/usr/include/$(shell gcc -print-multiarch) -MMD -MP -c $< -o $@
 	llvm-strip -g $@
+
+build/native-test/exclusive: native/test/exclusive.c
+	@mkdir -p $(@D)
+	$(CC) -O1 -Wall -Wextra $< -lbpf -o $@
 
 -include $(wildcard build/native/*.d build/native-test/*.d)

@@ -52,6 +52,8 @@ const volatile __u32 answer = 42;
 const volatile __s16 offset = -3;
 const volatile _Bool enabled = 0;
 const volatile struct point origin = {};
+/* Not volatile: compiled into the program, so no knob. */
+const __u32 fixed = 9;
 
 /* Adds one to percpu_array[0] on the CPU that it runs on. */
 SEC("syscall")

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+import { execFileSync } from 'node:child_process'
+import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { Link } from '../lib/link.ts'
+import { BpfObject, type LoadOptions } from '../lib/object.ts'
+import { closing, failure, programPath, removeCgroup, temporaryCgroup, temporaryPins } from './fixture.ts'
+
+function load(options?: LoadOptions): BpfObject {
+  return closing(BpfObject.load(programPath('hooks'), options))
+}
+
+function connector(): ReturnType<BpfObject['program']> {
+  return load({ programs: ['connect4'] }).program('connect4')
+}
+
+function calls(object: BpfObject, cookie = 1n): bigint {
+  return object.map<bigint, bigint>('calls').get(cookie) ?? 0n
+}
+
+async function listener(): Promise<Server> {
+  const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  return server
+}
+
+/** connect() by a process in the cgroup; true: it got through. */
+function connects(cgroup: string, port: number): boolean {
+  const script = `echo $$ > ${cgroup}/cgroup.procs && exec 3<>/dev/tcp/127.0.0.1/${port}`
+  try {
+    execFileSync('bash', ['-c', script], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+function portOf(server: Server): number {
+  return (server.address() as { port: number }).port
+}
+
+describe('a cgroup link', () => {
+  it('runs the program for the processes of the cgroup, until it is closed', async () => {
+    const cgroup = temporaryCgroup()
+    const port = portOf(await listener())
+    const object = load({ programs: ['connect4'], knobs: { refuse: 1 } })
+    expect(connects(cgroup, port)).toBe(true)
+    const link = closing(object.program('connect4').attachCgroup(cgroup))
+    expect(connects(cgroup, port)).toBe(false)
+    expect(calls(object)).toBe(1n)
+    link.close()
+    expect(connects(cgroup, port)).toBe(true)
+  })
+
+  it('says where it is attached', () => {
+    const cgroup = temporaryCgroup()
+    const program = connector()
+    const link = closing(program.attachCgroup(`${cgroup}/`))
+    expect(link.info()).toMatchObject({
+      type: 'cgroup',
+      programId: program.id,
+      cgroupId: statSync(cgroup, { bigint: true }).ino
+    })
+    expect(link.info().id).toBeGreaterThan(0)
+  })
+
+  it('shares the cgroup with other links', () => {
+    const cgroup = temporaryCgroup()
+    closing(connector().attachCgroup(cgroup))
+    expect(closing(connector().attachCgroup(cgroup)).info().id).toBeGreaterThan(0)
+  })
+
+  it('survives its object, and its own handle once it is pinned', () => {
+    const cgroup = temporaryCgroup()
+    const pin = join(temporaryPins(), 'connect4')
+    const object = load({ programs: ['connect4'] })
+    const link = object.program('connect4').attachCgroup(cgroup)
+    const { id } = link.info()
+    link.pin(pin)
+    link.close()
+    object.close()
+    const reopened = closing(Link.openPinned(pin))
+    expect(reopened.info().id).toBe(id)
+    reopened.unpin()
+    expect(existsSync(pin)).toBe(false)
+  })
+
+  it('replaces its program', () => {
+    const object = load({ programs: ['connect4'], knobs: { refuse: 0 } })
+    const link = closing(object.program('connect4').attachCgroup(temporaryCgroup()))
+    const { id } = link.info()
+    const successor = closing(object.program('connect4').instance({ refuse: 1 }))
+    link.update(successor)
+    expect(link.info()).toMatchObject({ id, programId: successor.id })
+  })
+
+  it('is gone when it is detached by force, also for others', () => {
+    const pin = join(temporaryPins(), 'connect4')
+    const link = closing(connector().attachCgroup(temporaryCgroup()))
+    link.pin(pin)
+    const other = closing(Link.openPinned(pin))
+    link.detach()
+    failure(() => other.info(), 'EBPF_LINK_GONE')
+    failure(() => other.update(connector()), 'EBPF_LINK_GONE')
+    link.detach()
+  })
+
+  it('is gone when its cgroup is removed', async () => {
+    const cgroup = temporaryCgroup()
+    const link = closing(connector().attachCgroup(cgroup))
+    removeCgroup(cgroup)
+    await expect.poll(() => failure(() => link.info(), 'EBPF_LINK_GONE').errno, { timeout: 5000 }).toBe(67)
+  })
+
+  it('names the program of an ancestor that allows no other', () => {
+    const parent = temporaryCgroup()
+    const child = temporaryCgroup(parent)
+    execFileSync(fileURLToPath(new URL('../../build/native-test/exclusive', import.meta.url)), [parent])
+    const error = failure(() => connector().attachCgroup(child), 'EBPF_ATTACH')
+    expect(error.message).toMatch(/while program exclusive \(id \d+\) on .* is attached without BPF_F_ALLOW_MULTI/)
+    expect(error.message).toContain(parent)
+    expect(error.errno).toBe(1)
+  })
+
+  it.each([
+    ['a missing directory', '/sys/fs/cgroup/none-such', 'cannot open the cgroup'],
+    ['another file system', '/tmp', 'is not a cgroup of the unified hierarchy']
+  ])('refuses %s', (_, path, message) => {
+    expect(failure(() => connector().attachCgroup(path), 'EBPF_ATTACH').message).toContain(message)
+  })
+
+  it('refuses a program of another kind', () => {
+    const program = load({ programs: ['lookup'] }).program('lookup')
+    expect(failure(() => program.attachCgroup(temporaryCgroup()), 'EBPF_ATTACH').message).toContain('(sk_lookup)')
+  })
+
+  it('needs an empty place to be pinned at, and can be unpinned only once', () => {
+    const pin = join(temporaryPins(), 'connect4')
+    const link = closing(connector().attachCgroup(temporaryCgroup()))
+    failure(() => link.unpin(), 'EINVALID_ARGUMENT')
+    link.pin(pin)
+    expect(failure(() => closing(connector().attachCgroup(temporaryCgroup())).pin(pin), 'EBPF_ATTACH').errno).toBe(17)
+    rmSync(pin)
+    link.unpin()
+    failure(() => link.unpin(), 'EINVALID_ARGUMENT')
+  })
+
+  it('says which pin is missing', () => {
+    expect(failure(() => Link.openPinned('/sys/fs/bpf/none'), 'EBPF_ATTACH').message).toContain('/sys/fs/bpf/none')
+  })
+})
+
+describe('a netns link', () => {
+  it('says which network namespace it is in, and is gone with it', async () => {
+    const child = execFileSync('unshare', ['-n', 'sh', '-c', 'sleep 30 >/dev/null 2>&1 & echo $!']).toString().trim()
+    onTestFinished(() => {
+      if (existsSync(`/proc/${child}`)) process.kill(Number(child), 'SIGKILL')
+    })
+    const fd = openSync(`/proc/${child}/ns/net`, 'r')
+    const inode = statSync(`/proc/${child}/ns/net`).ino
+    const link = closing(load({ programs: ['lookup'] }).program('lookup').attachNetns(fd))
+    closeSync(fd)
+    expect(link.info()).toMatchObject({ type: 'netns', netnsInode: inode })
+    process.kill(Number(child), 'SIGKILL')
+    await expect.poll(() => failure(() => link.info(), 'EBPF_LINK_GONE').code, { timeout: 5000 }).toContain('GONE')
+  })
+
+  it('refuses a descriptor of something else', () => {
+    const fd = openSync('/dev/null', 'r')
+    onTestFinished(() => closeSync(fd))
+    failure(() => load({ programs: ['lookup'] }).program('lookup').attachNetns(fd), 'EBPF_ATTACH')
+  })
+})
+
+describe('a tracing link', () => {
+  it.each(['raw', 'typed'])('runs the program at its tracepoint until it is closed: %s', (name) => {
+    const object = load({ programs: [name] })
+    const link = closing(object.program(name).attachTracing())
+    readFileSync('/proc/self/comm')
+    expect(calls(object)).toBeGreaterThan(0n)
+    link.close()
+    const after = calls(object)
+    readFileSync('/proc/self/comm')
+    expect(calls(object)).toBe(after)
+  })
+
+  it('attaches to a tracepoint by name, or says why not', () => {
+    const object = load({ programs: ['point'] })
+    if (existsSync('/sys/kernel/tracing/events/syscalls/sys_enter_getpid/id')) {
+      closing(object.program('point').attachTracing())
+      execFileSync('sh', ['-c', 'echo $$'])
+    } else {
+      const { message } = failure(() => object.program('point').attachTracing(), 'EBPF_ATTACH')
+      expect(message).toContain('is tracefs mounted')
+    }
+  })
+
+  it('cannot replace its program', () => {
+    const object = load({ programs: ['raw'] })
+    const link = closing(object.program('raw').attachTracing())
+    failure(() => link.update(object.program('raw')), 'EBPF_ATTACH')
+  })
+
+  it('refuses a program of another kind', () => {
+    const { message } = failure(() => connector().attachTracing(), 'EBPF_ATTACH')
+    expect(message).toContain('is not a tracing program')
+  })
+})
