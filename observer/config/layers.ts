@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The places that a setting can come from, each turned into values in the shape of the file.
 
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml'
+import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { ConfigProblem } from './problem.ts'
 import { ENVIRONMENT_PREFIX, SETTINGS, type Setting } from './settings.ts'
 
@@ -92,7 +92,7 @@ export function fileLayer(file: ConfigFile): Layer {
       const name = prefix + String(isScalar(key) ? key.value : key)
       const offset = (isScalar(key) ? key.range?.[0] : undefined) ?? 0
       if (groups.has(name) && isMap(value)) visit(value, `${name}.`)
-      else values.set(name, { value: document.getIn(name.split('.')) ?? null, origin: at(offset) })
+      else values.set(name, { value: isNode(value) ? value.toJS(document) : null, origin: at(offset) })
     }
   }
   visit(contents, '')

@@ -47,6 +47,8 @@ export const steering = z
     )
   })
   .check((context) => {
+    // A mask or a mark that is no number has been refused already.
+    if (context.issues.length > 0) return
     const { mark, mask } = context.value
     const refuse = (message: string) =>
       context.issues.push({ code: 'custom', path: ['mark'], input: mark, params: { message }, message })

@@ -11,7 +11,7 @@ interface LogLine {
 /** `04:24:36.237 INFO  pod is enrolled  pod=shop/cart netns=4026532` out of pino's JSON, with its newline. */
 export function textLine(json: string): string {
   const { level, time, msg, ...fields } = JSON.parse(json) as LogLine
-  const head = [time.slice(11, 23), level.toUpperCase().padEnd(5), msg ?? ''].join(' ')
+  const head = [time.slice(11, 23), level.toUpperCase().padEnd(5), msg ?? ''].join(' ').trimEnd()
   const rest = Object.entries(fields).flatMap(([name, value]) => fieldText(name, value))
   return `${[head, rest.join(' ')].filter((part) => part !== '').join('  ')}\n`
 }

@@ -8,7 +8,7 @@ import type { CheckResult, Probe } from './result.ts'
 export interface BpffsView {
   readonly mountinfo: string
   /** Makes and removes a directory; throws when that does not work. */
-  tryDirectory(path: string): void
+  readonly tryDirectory: (path: string) => void
 }
 
 export function bpffsProbe(bpffs: string): Probe {

@@ -11,11 +11,12 @@ import { capabilityProbe } from './capabilities.ts'
 import { captureProbe } from './capture.ts'
 import { cgroupProbe, currentPodRoots } from './cgroups.ts'
 import { kernelProbe } from './kernel.ts'
-import { nodeProbe, nodeView } from './node.ts'
+import { nodeProbe } from './node.ts'
 import { agentProbe } from './peer.ts'
 import { captureView } from './places.ts'
 import { EXIT_CODES, type Probe, runProbes } from './result.ts'
 import { checkText } from './text.ts'
+import { nodeView } from './view.ts'
 
 export async function checkCommand(config: Config, { json }: { readonly json: boolean }): Promise<ExitCode> {
   const report = await runProbes(probes(config))

@@ -7,11 +7,11 @@ import { present } from './result.ts'
 export interface LoadedObject extends Disposable {
   /** Attaches each cgroup program in a cgroup made for that, and detaches it. */
   readonly cgroupPrograms: readonly string[]
-  tryCgroup(program: string, directory: string): void
+  readonly tryCgroup: (program: string, directory: string) => void
   readonly tracingPrograms: readonly string[]
-  tryTracing(program: string): void
+  readonly tryTracing: (program: string) => void
   readonly ringBuffers: readonly string[]
-  tryRingBuffer(map: string): void
+  readonly tryRingBuffer: (map: string) => void
 }
 
 export interface KernelTrial {

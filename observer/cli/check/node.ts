@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the agent's process must see of its node.
 
-import { closeSync, existsSync, openSync, readFileSync, readlinkSync } from 'node:fs'
-import { join } from 'node:path'
 import { type CheckResult, type Probe, present } from './result.ts'
 
 /** PROC_PID_INIT_INO: the first pid namespace has had this number since Linux 3.8. */
@@ -30,6 +28,8 @@ export interface NodeView {
   tryWritable(): void
   /** SO_NETNS_COOKIE of the own network namespace; throws when the kernel has none. */
   netnsCookie(): Promise<bigint>
+  /** Whether the peer of a unix socket comes with a pidfd. */
+  peerPidfd(): Promise<boolean>
 }
 
 export function nodeProbe(view: NodeView): Probe {
@@ -49,7 +49,13 @@ export async function nodeResults(view: NodeView): Promise<CheckResult[]> {
       }
     )
   )
-  return [pidResult(view), await cookieResult(view), ...sysctls, writableResult(view)]
+  return [
+    pidResult(view),
+    await cookieResult(view),
+    await pidfdResult(view),
+    ...sysctls,
+    writableResult(view)
+  ]
 }
 
 function pidResult(view: NodeView): CheckResult {
@@ -83,6 +89,19 @@ async function cookieResult(view: NodeView): Promise<CheckResult> {
   }
 }
 
+/** Sluice works without it, so that it is never more than a remark. */
+async function pidfdResult(view: NodeView): Promise<CheckResult> {
+  const feature = 'SO_PEERPIDFD'
+  try {
+    const found = (await view.peerPidfd())
+      ? 'ztunnel is told from others by a pidfd'
+      : "not in this kernel: ztunnel is told from others by its process's number and start time"
+    return { feature, status: 'ok', found }
+  } catch (error) {
+    return { feature, status: 'skipped', found: error instanceof Error ? error.message : String(error) }
+  }
+}
+
 function writableResult(view: NodeView): CheckResult {
   const feature = '/proc/sys writable'
   try {
@@ -98,31 +117,5 @@ function writableResult(view: NodeView): CheckResult {
       meaning,
       remedy: "run privileged, or mount the host's /proc writable"
     }
-  }
-}
-
-/** @param podCgroups directories of all cgroups below the pods' roots */
-export function nodeView(podCgroups: () => readonly string[]): NodeView {
-  const fileOf = (name: string) => `/proc/sys/${name.replaceAll('.', '/')}`
-  return {
-    pidNamespace: () => readlinkSync('/proc/self/ns/pid'),
-    podProcesses: () => podCgroups().flatMap(processesOf),
-    hasSysctl: (name) => existsSync(fileOf(name)),
-    // Opened, not written: the value stays.
-    tryWritable: () => closeSync(openSync(fileOf('net.ipv4.tcp_fwmark_accept'), 'r+')),
-    netnsCookie: async () => {
-      const { Netns } = await import('#native')
-      using netns = Netns.open('/proc/self/ns/net')
-      const [cookie] = await netns.run([{ op: 'cookie' }])
-      return cookie
-    }
-  }
-}
-
-function processesOf(cgroup: string): number[] {
-  try {
-    return readFileSync(join(cgroup, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number)
-  } catch {
-    return []
   }
 }

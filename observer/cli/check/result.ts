@@ -43,9 +43,10 @@ export function verdict(results: readonly Pick<CheckResult, 'status'>[]): CheckR
 /** In order, one after the other: probes make and remove cgroups and programs. */
 export async function runProbes(probes: readonly Probe[]): Promise<CheckReport> {
   const results: CheckReport['results'][number][] = []
-  for (const { family, run } of probes) {
+  for (const probe of probes) {
+    const { family } = probe
     try {
-      results.push(...(await run()).map((result) => ({ family, ...result })))
+      results.push(...(await probe.run()).map((result) => ({ family, ...result })))
     } catch (error) {
       const found = error instanceof Error ? error.message : String(error)
       results.push({ family, feature: family, status: 'missing', found: `could not be tried: ${found}` })

@@ -35,15 +35,15 @@ function loaded(path: string): LoadedObject {
     programs.filter(({ section }) => pattern.test(section)).map(({ name }) => name)
   return {
     cgroupPrograms: named(/^(cgroup\/|sockops)/),
-    tryCgroup(program, directory) {
+    tryCgroup: (program, directory) => {
       using _link = object.program(program).attachCgroup(directory)
     },
     tracingPrograms: named(/^(tp_btf|raw_tp|raw_tracepoint|tracepoint|tp)\//),
-    tryTracing(program) {
+    tryTracing: (program) => {
       using _link = object.program(program).attachTracing()
     },
     ringBuffers: maps.filter(({ type }) => type === 'ringbuf').map(({ name }) => name),
-    tryRingBuffer(map) {
+    tryRingBuffer: (map) => {
       using _buffer = new RingBuffer(object.map(map), () => {})
     },
     [Symbol.dispose]: () => object.close()
