@@ -26,7 +26,7 @@ export const MAX_CONNECTIONS = 32
 /** `SeqpacketServer.listen` of #native. */
 export type Listen = (
   path: string,
-  options: { mode?: number; backlog?: number; maxMessageBytes?: number },
+  options: { mode?: number; maxMessageBytes?: number; onError?: (error: Error) => void },
   onConnection: (connection: Connection) => void
 ) => { close(): void }
 
@@ -96,7 +96,8 @@ class Server implements ZdsServer {
     this.refused = this.#refusals.counts
     this.ztunnels$ = this.#ztunnels.asObservable()
     try {
-      const listening = { mode: 0o600, maxMessageBytes: MAX_MESSAGE_BYTES }
+      const onError = (err: Error) => this.#refusals.note('accept-failed', { err })
+      const listening = { mode: 0o600, maxMessageBytes: MAX_MESSAGE_BYTES, onError }
       this.#listener = options.listen(options.path, listening, (connection) => this.#accept(connection))
     } catch (error) {
       throw new SluiceError('SLUICE_ERR_ZDS_LISTEN', { path: options.path }, error)

@@ -162,7 +162,14 @@ export class Session {
 
   #answered(request: Request, answer: Answer): void {
     if (answer.kind !== 'ack') {
-      const fields = { ztunnel: this.id, request: request.kind, pod: subjectOf(request), err: answer.error }
+      const { code, message } = answer.error
+      const fields = {
+        ztunnel: this.id,
+        request: request.kind,
+        pod: subjectOf(request),
+        code,
+        cause: message
+      }
       this.#context.log.warn(fields, 'ztunnel did not accept')
     }
     this.#context.onAnswer(this, request, answer)

@@ -76,7 +76,8 @@ export class ListenerStandIn {
   }
 }
 
-function describeRequest(packet: Uint8Array): string {
+/** What a packet of the agent says, and of which pod. */
+export function describeRequest(packet: Uint8Array): string {
   const { payload } = fromBinary(WorkloadRequestSchema, packet)
   return payload.case === undefined || payload.case === 'snapshotSent'
     ? 'snapshot'
