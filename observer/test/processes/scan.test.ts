@@ -36,7 +36,8 @@ describe('kubepods roots', () => {
       level: 2,
       qos: 'guaranteed'
     })
-    expect(roots.map((root) => [root.path.slice(path.length), root.level, root.qos]).toSorted()).toEqual([
+    const sorted = roots.toSorted((a, b) => (a.path < b.path ? -1 : 1))
+    expect(sorted.map((root) => [root.path.slice(path.length), root.level, root.qos])).toEqual([
       ['/kubelet/kubepods', 2, 'guaranteed'],
       ['/kubelet/kubepods/burstable', 3, 'burstable'],
       ['/kubepods.slice', 1, 'guaranteed'],

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pods and namespaces from a directory of ordinary Kubernetes YAML.
+
+import { asyncScheduler, defer, type SchedulerLike } from 'rxjs'
+import type { PodSource } from '../source.ts'
+import { names } from './names.ts'
+import { listManifests, manifestReader } from './read.ts'
+import { settle } from './settle.ts'
+import { told } from './told.ts'
+import { type Content, patience } from './trust.ts'
+import { watchDirectory } from './watch.ts'
+
+const FIRST_WITHIN_MS = 500
+
+/**
+ * The files directly in `directory`: `.yaml`, `.yml`, `.json`, with Pod, Namespace and List documents. A writer
+ * that renames a whole file into place is followed fastest; one that writes in place is waited for.
+ */
+export function manifestSource(directory: string, scheduler: SchedulerLike = asyncScheduler): PodSource {
+  const events$ = defer(() =>
+    watchDirectory(directory, scheduler).pipe(
+      names(() => listManifests(directory)),
+      settle<Content>({
+        read: manifestReader(directory),
+        isSame: (one, other) => one?.text === other?.text,
+        patience,
+        firstWithinMs: FIRST_WITHIN_MS,
+        scheduler
+      }),
+      told()
+    )
+  )
+  return { name: 'manifest', events$ }
+}

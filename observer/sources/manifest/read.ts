@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { type FileHandle, open, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { SluiceError } from '../../errors/error.ts'
+import { type Parsed, parseManifest } from './parse.ts'
+import type { Content } from './trust.ts'
+
+const MAX_BYTES = 16 * 1024 * 1024
+const CHUNK_BYTES = 64 * 1024
+
+const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'EISDIR'])
+
+/** `.yaml`, `.yml` and `.json`; hidden files are an editor's, or a volume's own. */
+export function isManifestName(name: string): boolean {
+  return /^[^.].*\.(?:yaml|yml|json)$/.test(name)
+}
+
+/** Names of the manifests; none when there is no such directory. */
+export async function listManifests(directory: string): Promise<string[]> {
+  const names = await readdir(directory).catch(() => [])
+  return names.filter(isManifestName)
+}
+
+/** Reads and parses one file at a time, and parses again only what has changed. */
+export function manifestReader(directory: string): (name: string) => Promise<Content | undefined> {
+  const known = new Map<string, { text: string; parsed: Parsed }>()
+  return async (name) => {
+    const path = join(directory, name)
+    try {
+      const file = await contentOf(path)
+      if (file === undefined) {
+        known.delete(name)
+        return undefined
+      }
+      const { text } = file
+      const former = known.get(name)
+      const parsed = former?.text === text ? former.parsed : parseManifest(path, text)
+      known.set(name, { text, parsed })
+      return { ...file, parsed }
+    } catch (cause) {
+      const error = new SluiceError('SLUICE_ERR_MANIFEST_FILE', { origin: path }, cause)
+      const parsed = { objects: [], problems: [{ origin: path, error }], readable: false }
+      return { text: error.message, inode: 0n, ageMs: 0, parsed }
+    }
+  }
+}
+
+/** Undefined: no such file, or a directory. */
+async function contentOf(path: string): Promise<Omit<Content, 'parsed'> | undefined> {
+  try {
+    await using file = await open(path)
+    const text = await textOf(file)
+    // After the reading: a write meanwhile must make the content young.
+    const { ino, mtimeMs } = await file.stat({ bigint: true })
+    return { text, inode: ino, ageMs: Date.now() - Number(mtimeMs) }
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && ABSENT.has(String(error.code))) return undefined
+    throw error
+  }
+}
+
+// readFile asks for the size first and reads until nothing comes: three ways to the thread pool instead of one.
+async function textOf(file: FileHandle): Promise<string> {
+  const chunks: Buffer[] = []
+  for (let size = 0; ; ) {
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES)
+    chunks.push(buffer.subarray(0, bytesRead))
+    size += bytesRead
+    if (size > MAX_BYTES) throw new Error(`larger than ${MAX_BYTES >> 20} MiB`)
+    if (bytesRead < CHUNK_BYTES) return Buffer.concat(chunks).toString('utf8')
+  }
+}
