@@ -45,11 +45,11 @@ function headText({ agent, ztunnels, refusedZtunnels, version }: StatusReport, n
     `Agent ${version} (pid ${agent.pid}, source ${agent.source}) has run for ${since}: ${ready}.`
   ]
   for (const { pid, cgroup, connectedAt } of ztunnels) {
-    lines.push(`ztunnel (pid ${pid}, ${cgroup}) is connected since ${ageText(connectedAt, now)}.`)
+    lines.push(`ztunnel (pid ${pid}, ${cgroup}) has been connected for ${ageText(connectedAt, now)}.`)
   }
   if (ztunnels.length === 0) lines.push('No ztunnel is connected: pods that join are held until one is.')
   if (refusedZtunnels > 0)
-    lines.push(`${refusedZtunnels} connections to the ZDS socket did not come from ztunnel.`)
+    lines.push(`Refused on the ZDS socket, because they are not ztunnel: ${refusedZtunnels}.`)
   lines.push(...agent.problems.map((problem) => `Problem: ${problem}`))
   return `${lines.join('\n')}\n`
 }
@@ -74,7 +74,7 @@ function insideTable(pods: readonly PodStatus[], style: Style, now: number): str
     ageText(pod.since, now),
     String(pod.steered),
     String(pod.refused),
-    pod.ips.join(' ') || '-',
+    pod.ips.join(',') || '-',
     pod.netns ?? '-',
     pod.cgroup ?? pod.cgroupId,
     pod.lastError ?? '-'
@@ -89,7 +89,7 @@ function outsideTable(pods: readonly PodStatus[], style: Style, now: number): st
     pod.name || '?',
     { text: pod.state, colour: COLOURS[pod.state] },
     ageText(pod.since, now),
-    pod.ips.join(' ') || '-',
+    pod.ips.join(',') || '-',
     pod.cgroup ?? pod.cgroupId,
     pod.lastError === undefined ? pod.reason : `${pod.reason}; ${pod.lastError}`
   ])

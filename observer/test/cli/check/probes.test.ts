@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { describe, expect, it } from 'vitest'
+import { bpffsResult } from '../../../cli/check/bpffs.ts'
+import { capabilityResults } from '../../../cli/check/capabilities.ts'
+import { type CgroupView, cgroupResults, podRoots } from '../../../cli/check/cgroups.ts'
+import { type KernelTrial, kernelResults, type LoadedObject } from '../../../cli/check/kernel.ts'
+import { type NodeView, nodeResults } from '../../../cli/check/node.ts'
+
+const mount = (target: string, type: string, options = 'rw', root = '/') =>
+  `41 31 0:38 ${root} ${target} ${options} - ${type} ${type} rw\n`
+const statuses = (results: readonly { feature: string; status: string }[]) =>
+  Object.fromEntries(results.map(({ feature, status }) => [feature, status]))
+const fail = (message: string) => () => {
+  throw new Error(message)
+}
+
+describe('capabilities', () => {
+  it('are read from the effective set', () => {
+    const results = capabilityResults('CapPrm:\tffffffffffffffff\nCapEff:\t000000c000001000\n')
+    expect(statuses(results)).toEqual({
+      CAP_BPF: 'ok',
+      CAP_NET_ADMIN: 'ok',
+      CAP_PERFMON: 'ok',
+      CAP_SYS_ADMIN: 'missing',
+      CAP_SYS_PTRACE: 'missing',
+      CAP_NET_RAW: 'missing',
+      CAP_DAC_READ_SEARCH: 'missing'
+    })
+    expect(results.find(({ feature }) => feature === 'CAP_NET_RAW')?.remedy).toContain('add NET_RAW')
+  })
+})
+
+describe('cgroups', () => {
+  const tree: Readonly<Record<string, readonly string[]>> = {
+    '/cg': ['system.slice', 'kubelet'],
+    '/cg/kubelet': ['kubepods'],
+    '/cg/kubelet/kubepods': ['kubepods-nested-is-not-searched', 'burstable'],
+    '/cg/system.slice': ['kubepods-like.service']
+  }
+  const view = (changes: Partial<CgroupView> = {}): CgroupView => ({
+    mountinfo: mount('/cg', 'cgroup2'),
+    children: (directory) => tree[directory] ?? [],
+    exists: (directory) => directory in tree,
+    configured: [],
+    ...changes
+  })
+
+  it('with kubepods nested below others are fine', () => {
+    expect(podRoots(view())).toEqual(['/cg/kubelet/kubepods'])
+    expect(statuses(cgroupResults(view()))).toEqual({ cgroup2: 'ok', 'pod cgroups': 'ok' })
+  })
+
+  it.each([
+    ['version 1 only', { mountinfo: mount('/cg/cpu', 'cgroup') }, 'cgroup2', 'missing', 'cgroup v1 only'],
+    ['nothing mounted', { mountinfo: '' }, 'cgroup2', 'missing', 'not mounted'],
+    [
+      'a part only',
+      { mountinfo: mount('/cg', 'cgroup2', 'rw', '/pod') },
+      'cgroup2',
+      'missing',
+      'only a part'
+    ],
+    ['no pods', { children: () => [] }, 'pod cgroups', 'degraded', 'called kubepods'],
+    ['a root that does not exist', { configured: ['/nowhere'] }, 'pod cgroups', 'degraded', '/nowhere']
+  ] as const)('with %s are not', (_, changes, feature, status, found) => {
+    const result = cgroupResults(view(changes)).find((line) => line.feature === feature)
+    expect(result).toMatchObject({
+      status,
+      found: expect.stringContaining(found),
+      remedy: expect.any(String)
+    })
+  })
+})
+
+describe('bpffs', () => {
+  it.each([
+    ['writable', mount('/b', 'bpf'), () => {}, 'ok', 'writable'],
+    ['not mounted', '', () => {}, 'degraded', 'nothing is mounted'],
+    [
+      'hidden by another mount',
+      mount('/b', 'bpf') + mount('/b', 'tmpfs'),
+      () => {},
+      'degraded',
+      'is a tmpfs'
+    ],
+    ['read-only', mount('/b', 'bpf', 'ro'), fail('EROFS'), 'missing', 'EROFS']
+  ] as const)('that is %s', (_, mountinfo, tryDirectory, status, found) => {
+    expect(bpffsResult('/b', { mountinfo, tryDirectory })).toMatchObject({
+      status,
+      found: expect.stringContaining(found)
+    })
+  })
+})
+
+describe('kernel objects', () => {
+  const disposed: string[] = []
+  const object =
+    (changes: Partial<LoadedObject> = {}) =>
+    (): LoadedObject => ({
+      cgroupPrograms: ['connect4'],
+      tryCgroup: () => {},
+      tracingPrograms: ['on_mkdir'],
+      tryTracing: () => {},
+      ringBuffers: ['events'],
+      tryRingBuffer: () => {},
+      [Symbol.dispose]: () => void disposed.push('object'),
+      ...changes
+    })
+  const results = (load: () => LoadedObject, changes: Partial<KernelTrial> = {}) =>
+    kernelResults({
+      hasBtf: () => true,
+      objects: new Map([['connect', load]]),
+      withCgroup: (use) => use('/c'),
+      ...changes
+    })
+
+  it('that load and attach are fine, and are closed', () => {
+    disposed.length = 0
+    expect(statuses(results(object()))).toEqual({
+      BTF: 'ok',
+      'program connect': 'ok',
+      'program connect: cgroup': 'ok',
+      'program connect: tracepoint': 'ok',
+      'program connect: ring buffer': 'ok'
+    })
+    expect(disposed).toEqual(['object'])
+  })
+
+  it('that the verifier refuses are missing, with its reason', () => {
+    const [, line, ...more] = results(fail('R1 invalid mem access, +40 lines in .log'))
+    expect(line).toMatchObject({
+      feature: 'program connect',
+      status: 'missing',
+      found: 'R1 invalid mem access, +40 lines in .log',
+      meaning: 'nothing is steered'
+    })
+    expect(more).toEqual([])
+  })
+
+  it.each([
+    ['cgroup', { tryCgroup: fail('EPERM') }, 'bpftool cgroup tree'],
+    ['tracepoint', { tryTracing: fail('EPERM') }, 'CAP_PERFMON'],
+    ['ring buffer', { tryRingBuffer: fail('EINVAL') }, '5.8']
+  ])('whose %s does not work are missing, and are closed', (what, changes, remedy) => {
+    disposed.length = 0
+    const line = results(object(changes)).find(({ feature }) => feature === `program connect: ${what}`)
+    expect(line).toMatchObject({ status: 'missing', remedy: expect.stringContaining(remedy) })
+    expect(disposed).toEqual(['object'])
+  })
+
+  it('cannot be attached without cgroup2', () => {
+    const line = results(object(), { withCgroup: undefined }).find(({ feature }) =>
+      feature.endsWith('cgroup')
+    )
+    expect(line).toMatchObject({ status: 'missing', found: 'connect4: cgroup2 is not mounted' })
+  })
+
+  it('that were not built are missing, and so is BTF', () => {
+    const found = kernelResults({ hasBtf: () => false, objects: new Map(), withCgroup: undefined })
+    expect(statuses(found)).toEqual({ BTF: 'missing', programs: 'missing' })
+  })
+})
+
+describe('the node', () => {
+  const view = (changes: Partial<NodeView> = {}): NodeView => ({
+    pidNamespace: () => 'pid:[4026531836]',
+    podProcesses: () => [12, 13],
+    hasSysctl: () => true,
+    tryWritable: () => {},
+    netnsCookie: () => Promise.resolve(3n),
+    peerPidfd: () => Promise.resolve(true),
+    ...changes
+  })
+
+  it('is fine when everything is there', async () => {
+    expect((await nodeResults(view())).every(({ status }) => status === 'ok')).toBe(true)
+  })
+
+  it.each([
+    ['another pid namespace', { pidNamespace: () => 'pid:[4026532000]' }, 'host processes', 'degraded'],
+    ['processes that cannot be seen', { podProcesses: () => [12, 0] }, 'host processes', 'missing'],
+    ['no cookie', { netnsCookie: () => Promise.reject(new Error('ENOPROTOOPT')) }, 'netns cookie', 'missing'],
+    ['no pidfd of peers', { peerPidfd: () => Promise.resolve(false) }, 'SO_PEERPIDFD', 'ok'],
+    [
+      'no answer about pidfds',
+      { peerPidfd: () => Promise.reject(new Error('x')) },
+      'SO_PEERPIDFD',
+      'skipped'
+    ],
+    ['no sysctl', { hasSysctl: () => false }, 'sysctl net.ipv4.tcp_fwmark_accept', 'missing'],
+    [
+      'no IPv6',
+      { hasSysctl: (name: string) => !name.includes('ipv6') },
+      'sysctl net.ipv6.fwmark_reflect',
+      'degraded'
+    ],
+    ['a read-only /proc/sys', { tryWritable: fail('EROFS') }, '/proc/sys writable', 'missing']
+  ])('with %s', async (_, changes, feature, status) => {
+    const line = (await nodeResults(view(changes))).find((result) => result.feature === feature)
+    expect(line?.status).toBe(status)
+  })
+})

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { describe, expect, it } from 'vitest'
+import { ageText } from '../../../cli/status/age.ts'
+import { exitCode } from '../../../cli/status/command.ts'
+import { statusText } from '../../../cli/status/text.ts'
+import type { StatusReport } from '../../../control/protocol.ts'
+import { report } from '../../control/report.ts'
+
+const now = Date.parse('2026-01-02T03:04:05Z')
+const plain = { terminal: false, colours: false }
+
+describe('status', () => {
+  it('is plain where no terminal reads it', () => {
+    expect(statusText(report, plain, now)).toMatchInlineSnapshot(`
+      "Agent 0.1.0 (pid 4242, source manifest) has run for 3h4m: ready.
+      ztunnel (pid 77, /kubepods/podz) is connected since 3h3m.
+      1 connections to the ZDS socket did not come from ztunnel.
+      Problem: manifest /m/broken.yaml: line 3 is not YAML
+
+      NAMESPACE  POD       STATE     SINCE  STEERED  REFUSED  IPS               NETNS  CGROUP           LAST ERROR
+      shop       cart      verified  2h4m   12       0        10.0.0.1 fd00::1  4026   /kubepods/podu1  -
+      shop       pay [31m  failed    4m5s   0        3        -                 -      102              ztunnel gave no ack
+
+      Outside the mesh:
+      NAMESPACE    POD      STATE    SINCE  IPS       CGROUP           REASON
+      kube-system  coredns  outside  3d3h   10.0.0.9  /kubepods/podu3  namespace kube-system is excluded
+
+      Counters: steered 12, refused_held 3
+      Repaired: rule 1
+      Resyncs: 2
+      "
+    `)
+  })
+
+  it('says that no agent runs, and what that means', () => {
+    const dead: StatusReport = {
+      ...report,
+      agent: { running: false },
+      ztunnels: [],
+      counters: {},
+      drift: {},
+      resyncs: 0
+    }
+    const text = statusText(dead, plain, now)
+    expect(text).toContain('No agent runs.')
+    expect(text).not.toContain('ztunnel (pid')
+    expect(text).toContain('cart')
+  })
+
+  it('says that there is no pod and no ztunnel', () => {
+    const text = statusText({ ...report, pods: [], ztunnels: [] }, plain, now)
+    expect(text).toContain('No pod is in the mesh.')
+    expect(text).toContain('No ztunnel is connected')
+  })
+
+  it('has borders on a terminal, and colours unless they are turned off', () => {
+    const coloured = statusText(report, { terminal: true, colours: true }, now)
+    expect(coloured).toContain('│')
+    expect(coloured).toContain('\x1b[32mverified\x1b[0m')
+    expect(statusText(report, { terminal: true, colours: false }, now)).not.toContain('\x1b')
+  })
+
+  it('lets no control character of a name through', () => {
+    expect(statusText(report, plain, now)).not.toContain('\x1b')
+  })
+})
+
+describe('its exit code', () => {
+  const { agent } = report
+  const well: StatusReport = {
+    ...report,
+    agent: agent.running ? { ...agent, problems: [] } : agent,
+    pods: report.pods.filter(({ lastError }) => lastError === undefined)
+  }
+
+  it.each([
+    ['a ready agent without problems', well, 0],
+    ['a problem', report, 1],
+    ['a pod with an error', { ...well, pods: report.pods }, 1],
+    [
+      'an agent that is not ready',
+      { ...well, agent: agent.running ? { ...agent, problems: [], ready: false } : agent },
+      1
+    ],
+    ['no agent', { ...well, agent: { running: false } }, 1]
+  ] as const)('%s', (_, given, expected) => {
+    expect(exitCode(given)).toBe(expected)
+  })
+})
+
+it.each([
+  ['2026-01-02T03:04:05Z', '0s'],
+  ['2026-01-02T03:04:00Z', '5s'],
+  ['2026-01-02T03:00:00Z', '4m5s'],
+  ['2026-01-02T00:00:00Z', '3h4m'],
+  ['2025-12-01T00:00:00Z', '32d3h'],
+  ['2027-01-01T00:00:00Z', '0s'],
+  ['never', '?']
+])('the age of %s is %s', (since, expected) => {
+  expect(ageText(since, now)).toBe(expected)
+})
