@@ -98,6 +98,7 @@ describe('answers', () => {
     ['an empty packet', ''],
     ['an ack', '0a00'],
     ['a nack', '0a050a03626164'],
+    ['an answer that reads like one', '0a021000'],
     ['version 0', '0800'],
     ['a cut varint', '0881'],
     ['a cut tag', '88'],
@@ -110,6 +111,7 @@ describe('answers', () => {
   it.each([
     ['an empty packet', ''],
     ['a hello', '0801'],
+    ['a number that reads like an empty error', '0800'],
     ['another field', '1200'],
     ['cut', '0a050a0362'],
     ['an error that is longer than its message', '0a020a0362616464'],
