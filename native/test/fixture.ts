@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { text } from 'node:stream/consumers'
 import { expect, onTestFinished } from 'vitest'
 import { NativeError } from '../lib/error.ts'
+import { programPath } from './program_path.ts'
 
-/** A built test program of native/test/bpf. */
-export function programPath(name: string): string {
-  return fileURLToPath(new URL(`../../build/native-test/${name}.bpf.o`, import.meta.url))
-}
+export { programPath }
 
 export function uniqueName(): string {
   return `sluice-native-${process.pid}-${randomBytes(3).toString('hex')}`
@@ -68,4 +68,31 @@ export function failure(action: () => unknown, code: string): NativeError {
     return error as NativeError
   }
   throw new Error(`expected ${code}, but nothing was thrown`)
+}
+
+export interface Run {
+  code: number | null
+  signal: NodeJS.Signals | null
+  stdout: string
+  stderr: string
+}
+
+/** Runs TypeScript in a Node process of its own, with BpfObject, RingBuffer and the test programs in scope. */
+export async function runNode(script: string, { prefix = [] as string[], flags = [] as string[] } = {}): Promise<Run> {
+  const lib = (name: string) => JSON.stringify(new URL(`../lib/${name}.ts`, import.meta.url).href)
+  const prelude = `
+    import { BpfObject } from ${lib('object')}
+    import { RingBuffer } from ${lib('ringbuffer')}
+    const path = (name: string) => ${JSON.stringify(programPath('NAME'))}.replace('NAME', name)
+  `
+  const node = [...flags, '--input-type=module-typescript', '-e', prelude + script]
+  const [command, ...args] = [...prefix, process.execPath, ...node]
+  const child = spawn(command as string, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const [stdout, stderr, [code, signal]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
+  ])
+  return { code, signal, stdout, stderr }
 }

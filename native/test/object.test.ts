@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { BpfMap } from '../lib/map.ts'
 import { BpfObject, type LoadOptions } from '../lib/object.ts'
-import { closing, failure, programPath, temporaryPins } from './fixture.ts'
+import { closing, failure, programPath, runNode, temporaryPins } from './fixture.ts'
 
 const MAPS = programPath('maps')
 const HOOKS = programPath('hooks')
@@ -172,21 +172,20 @@ describe('a load that fails', () => {
     expect(readdirSync(pinMapsIn)).toEqual([])
   })
 
-  it('prints nothing', () => {
-    const script = `
-      import { BpfObject } from ${JSON.stringify(new URL('../lib/object.ts', import.meta.url).href)}
-      try { BpfObject.load(${JSON.stringify(programPath('refused'))}) } catch { console.log('caught') }`
-    const output = execFileSync('sh', ['-c', '"$0" --input-type=module-typescript -e "$1" 2>&1', process.execPath, script])
-    expect(output.toString()).toBe('caught\n')
+  const printError = `
+    try { BpfObject.load(path('refused')) } catch (error) { console.log(error.code, error.message) }
+  `
+
+  it('prints nothing', async () => {
+    const { stdout, stderr } = await runNode(printError)
+    expect(stdout).toContain('EBPF_VERIFIER')
+    expect(stderr).toBe('')
   })
 
-  it('names the capabilities that are missing', () => {
-    const script = `
-      import { BpfObject } from ${JSON.stringify(new URL('../lib/object.ts', import.meta.url).href)}
-      try { BpfObject.load(${JSON.stringify(HOOKS)}) } catch (e) { console.log(e.code, e.message) }`
-    const bare = ['--bounding-set=-all', '--inh-caps=-all', process.execPath]
-    const output = execFileSync('setpriv', [...bare, '--input-type=module-typescript', '-e', script])
-    expect(output.toString()).toMatch(/SLUICE_NATIVE_EBPF_PERMISSION .*CAP_BPF.*CAP_NET_ADMIN/)
+  it('names the capabilities that are missing', async () => {
+    const prefix = ['setpriv', '--bounding-set=-all', '--inh-caps=-all']
+    const { stdout } = await runNode(printError, { prefix })
+    expect(stdout).toMatch(/SLUICE_NATIVE_EBPF_PERMISSION .*CAP_BPF.*CAP_NET_ADMIN/)
   })
 
   it.each<[string, LoadOptions, string]>([

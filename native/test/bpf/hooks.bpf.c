@@ -51,7 +51,7 @@ int typed(void *ctx)
 	return 0;
 }
 
-SEC("tracepoint/syscalls/sys_enter_getpid")
+SEC("tracepoint/sched/sched_process_fork")
 int point(void *ctx)
 {
 	count();

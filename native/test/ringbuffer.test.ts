@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { BpfObject } from '../lib/object.ts'
+import { RingBuffer, type RingBufferOptions } from '../lib/ringbuffer.ts'
+import { closing, failure, openFds, programPath, runNode } from './fixture.ts'
+
+interface Flood {
+  count?: number
+  discard_every?: number
+  first?: number
+}
+
+function load() {
+  const object = closing(BpfObject.load(programPath('rings')))
+  const flood = object.layout('flood')
+  const record = object.layout('record')
+  return {
+    object,
+    ring: object.map('ring'),
+    /** Writes records with the numbers from `first` on; the number that did not fit is returned. */
+    produce({ count = 1, discard_every = 0, first = 0 }: Flood = {}): bigint {
+      const ctx = flood.encode({ count, discard_every, first, dropped: 0 })
+      const { data } = object.program('produce').testRun({ ctx })
+      return (flood.decode(data) as { dropped: bigint }).dropped
+    },
+    sequence: (bytes: Uint8Array) => Number((record.decode(bytes) as { sequence: bigint }).sequence)
+  }
+}
+
+/** A ring that collects what arrives. */
+function collect(options?: RingBufferOptions) {
+  const loaded = load()
+  const batches: number[][] = []
+  const buffer = closing(
+    new RingBuffer(loaded.ring, (records) => void batches.push(records.map(loaded.sequence)), options)
+  )
+  return { ...loaded, batches, buffer, arrived: () => batches.flat().length }
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, i) => i)
+
+describe('a ring buffer', () => {
+  it('delivers records in order, in one batch for many wakes', async () => {
+    const { produce, batches, buffer } = collect()
+    for (let i = 0; i < 100; i++) produce({ first: i })
+    await expect.poll(() => batches.length).toBe(1)
+    expect(batches[0]).toEqual(upTo(100))
+    expect(buffer.wakeups).toBe(1)
+  })
+
+  it('is woken again after a delivery', async () => {
+    const { produce, batches, buffer, arrived } = collect()
+    produce({ first: 1 })
+    await expect.poll(arrived).toBe(1)
+    produce({ first: 2 })
+    await expect.poll(arrived).toBe(2)
+    expect(batches).toEqual([[1], [2]])
+    expect(buffer.wakeups).toBe(2)
+  })
+
+  it('is not woken by nothing', async () => {
+    const { produce, buffer, arrived } = collect()
+    produce()
+    await expect.poll(arrived).toBe(1)
+    await sleep(100)
+    expect(buffer.wakeups).toBe(1)
+  })
+
+  it('waits as long as it was told', async () => {
+    const { produce, batches, arrived } = collect({ coalesceMs: 150 })
+    produce({ first: 0 })
+    await sleep(50)
+    produce({ first: 1 })
+    expect(batches).toEqual([])
+    await expect.poll(arrived).toBe(2)
+    expect(batches).toEqual([[0, 1]])
+  })
+
+  it('delivers at each wake without coalescing', async () => {
+    const { produce, arrived, batches } = collect({ coalesceMs: 0 })
+    for (let i = 0; i < 3; i++) {
+      produce({ first: i })
+      await expect.poll(arrived, { interval: 1 }).toBe(i + 1)
+    }
+    expect(batches).toEqual([[0], [1], [2]])
+  })
+
+  it('splits what is more than a batch, and gives the event loop a turn between', async () => {
+    const { produce, batches, arrived } = collect({ maxBatch: 1000 })
+    produce({ count: 2500 })
+    await expect.poll(arrived).toBe(2500)
+    expect(batches.map((batch) => batch.length)).toEqual([1000, 1000, 500])
+    expect(batches.flat()).toEqual(upTo(2500))
+  })
+
+  it('skips records that the program discarded', async () => {
+    const { produce, batches, arrived } = collect()
+    produce({ count: 10, discard_every: 3 })
+    await expect.poll(arrived).toBe(6)
+    expect(batches.flat()).toEqual([1, 2, 4, 5, 7, 8])
+  })
+
+  it('calls nothing when all records were discarded, and goes on', async () => {
+    const { produce, batches, arrived, buffer } = collect()
+    produce({ count: 10, discard_every: 1 })
+    await expect.poll(() => buffer.wakeups).toBe(1)
+    await sleep(20)
+    expect(batches).toEqual([])
+    produce({ first: 5 })
+    await expect.poll(arrived).toBe(1)
+  })
+
+  it('loses nothing over many turns of the ring', async () => {
+    const { produce, batches, arrived } = collect({ coalesceMs: 1 })
+    let dropped = 0n
+    for (let i = 0; i < 20; i++) {
+      dropped += produce({ count: 20_000, first: i * 20_000 })
+      await expect.poll(arrived, { interval: 1 }).toBe((i + 1) * 20_000)
+    }
+    expect(dropped).toBe(0n)
+    expect(batches.flat()).toEqual(upTo(400_000))
+  })
+
+  it('works again after it overflowed', async () => {
+    const { produce, arrived } = collect()
+    const dropped = Number(produce({ count: 100_000 }))
+    expect(dropped).toBeGreaterThan(0)
+    await expect.poll(arrived).toBe(100_000 - dropped)
+    expect(produce()).toBe(0n)
+    await expect.poll(arrived).toBe(100_001 - dropped)
+  })
+
+  it('copies: records stay as they are while the ring is overwritten and closed', async () => {
+    const { ring, produce, sequence } = load()
+    const kept: Uint8Array[] = []
+    const buffer = closing(new RingBuffer(ring, (records) => void kept.push(...records), { coalesceMs: 0 }))
+    produce({ count: 10 })
+    await expect.poll(() => kept.length).toBe(10)
+    produce({ count: 40_000, first: 1000 })
+    await expect.poll(() => kept.length).toBe(40_010)
+    buffer.close()
+    expect(kept.slice(0, 10).map(sequence)).toEqual(upTo(10))
+    expect(kept.every((bytes) => bytes.length === 16)).toBe(true)
+  })
+})
+
+describe('flush', () => {
+  it('delivers before it returns, and only once', async () => {
+    const { produce, batches, buffer } = collect()
+    produce({ count: 3 })
+    buffer.flush()
+    expect(batches).toEqual([[0, 1, 2]])
+    await sleep(30)
+    expect(batches.length).toBe(1)
+  })
+
+  it('calls nothing for an empty ring', () => {
+    const { batches, buffer } = collect()
+    buffer.flush()
+    expect(batches).toEqual([])
+  })
+
+  it('throws what the callback throws', () => {
+    const { ring, produce } = load()
+    const buffer = closing(
+      new RingBuffer(ring, () => {
+        throw new RangeError('mine')
+      })
+    )
+    produce()
+    expect(() => buffer.flush()).toThrow(RangeError)
+  })
+
+  it('may be called by the callback', () => {
+    const { ring, produce, sequence } = load()
+    const seen: number[] = []
+    const buffer: RingBuffer = closing(
+      new RingBuffer(ring, (records) => {
+        seen.push(...records.map(sequence))
+        if (seen.length < 3) produce({ first: seen.length })
+        buffer.flush()
+      })
+    )
+    produce()
+    buffer.flush()
+    expect(seen).toEqual([0, 1, 2])
+  })
+})
+
+describe('closing a ring buffer', () => {
+  it('stops delivery, also of what waits', async () => {
+    const { produce, batches, buffer } = collect()
+    produce()
+    await expect.poll(() => buffer.wakeups, { interval: 1 }).toBe(1)
+    buffer.close()
+    produce()
+    await sleep(30)
+    expect(batches.length).toBeLessThanOrEqual(1)
+    expect(buffer.wakeups).toBe(1)
+  })
+
+  it.each([0, 5])('is safe inside the callback, coalesceMs %i', async (coalesceMs) => {
+    const { ring, produce } = load()
+    let calls = 0
+    const buffer: RingBuffer = new RingBuffer(
+      ring,
+      () => {
+        calls++
+        buffer.close()
+      },
+      { coalesceMs, maxBatch: 2 }
+    )
+    produce({ count: 10 })
+    await expect.poll(() => calls).toBe(1)
+    await sleep(30)
+    expect(calls).toBe(1)
+    failure(() => buffer.flush(), 'ECLOSED')
+  })
+
+  it('is safe inside flush', () => {
+    const { ring, produce } = load()
+    let calls = 0
+    const buffer: RingBuffer = new RingBuffer(
+      ring,
+      () => {
+        calls++
+        buffer.close()
+      },
+      { maxBatch: 1 }
+    )
+    produce({ count: 5 })
+    buffer.flush()
+    expect(calls).toBe(1)
+  })
+
+  it('gives its descriptors and memory back', async () => {
+    const { ring } = load()
+    const before = openFds()
+    const buffer = new RingBuffer(ring, () => {})
+    expect(openFds()).toBe(before + 1)
+    buffer.close()
+    await expect.poll(openFds).toBe(before)
+  })
+
+  it('does not need the map or the object to be open', async () => {
+    const { object, ring, produce } = load()
+    const seen: number[] = []
+    closing(new RingBuffer(ring, (records) => void seen.push(records.length)))
+    produce()
+    object.close()
+    await expect.poll(() => seen).toEqual([1])
+  })
+})
+
+describe('a callback that throws', () => {
+  it('reaches uncaughtException, and the ring goes on', async () => {
+    const run = await runNode(`
+      const object = BpfObject.load(path('rings'))
+      const flood = object.layout('flood')
+      const produce = () =>
+        object.program('produce').testRun({ ctx: flood.encode({ count: 1, discard_every: 0, first: 0, dropped: 0 }) })
+      process.on('uncaughtException', (error) => {
+        console.log('caught', error.message)
+        setTimeout(produce, 20)
+      })
+      let calls = 0
+      const buffer = new RingBuffer(object.map('ring'), () => {
+        calls++
+        if (calls === 3) return buffer.close()
+        throw new Error('call ' + calls)
+      })
+      produce()
+    `)
+    expect(run).toMatchObject({ code: 0, stdout: 'caught call 1\ncaught call 2\n', stderr: '' })
+  })
+
+  it('runs promises and next ticks of the callback at once', async () => {
+    const { ring, produce } = load()
+    const order: string[] = []
+    closing(
+      new RingBuffer(ring, () => {
+        process.nextTick(() => order.push('tick'))
+        setImmediate(() => order.push('immediate'))
+        void Promise.resolve().then(() => order.push('promise'))
+      })
+    )
+    produce()
+    await expect.poll(() => order).toEqual(['tick', 'promise', 'immediate'])
+  })
+})
+
+describe('opening a ring buffer', () => {
+  const refused: [string, (ring: never) => unknown][] = [
+    ['no map', () => new RingBuffer({} as never, () => {})],
+    ['no callback', (ring) => new RingBuffer(ring, 1 as never)],
+    ['a negative delay', (ring) => new RingBuffer(ring, () => {}, { coalesceMs: -1 })],
+    ['a fraction of a record', (ring) => new RingBuffer(ring, () => {}, { maxBatch: 0.5 })],
+    ['options that are no object', (ring) => new RingBuffer(ring, () => {}, 5 as never)]
+  ]
+
+  it.each(refused)('refuses %s', (_, open) => {
+    const { ring } = load()
+    failure(() => open(ring as never), 'EINVALID_ARGUMENT')
+  })
+
+  it('refuses a map of another type', () => {
+    const maps = closing(BpfObject.load(programPath('maps')))
+    const { message } = failure(() => new RingBuffer(maps.map('small'), () => {}), 'EINVALID_ARGUMENT')
+    expect(message).toContain('small is no ring buffer')
+  })
+})
