@@ -22,15 +22,17 @@ describe('a worker thread', () => {
       import { readdirSync } from 'node:fs'
       import { Worker } from 'node:worker_threads'
       const fds = () => readdirSync('/proc/self/fd').length
-      const before = fds()
+      let before
       for (let i = 0; i < 20; i++) {
         const workerData = { coalesceMs: ${coalesceMs} }
         const worker = new Worker(new URL(${JSON.stringify(WORKER.href)}), { workerData, execArgv: [] })
         await once(worker, 'message')
         await new Promise((resolve) => setTimeout(resolve, i))
         await worker.terminate()
+        // What Node itself opens for its first worker stays open.
+        before ??= fds()
       }
-      console.log('left', Math.max(0, fds() - before))
+      console.log('left', fds() - before)
     `)
     expect(run).toEqual({ code: 0, signal: null, stdout: 'left 0\n', stderr: '' })
   })
