@@ -2,7 +2,7 @@
 // What the kernel still holds of a dead agent's pods: it goes on steering and holding them.
 
 import type { Pod, PodRecord, PodStat } from '#contract'
-import { addressText } from './address.ts'
+import { addressText } from '../maps/address.ts'
 import { type PodState, type PodStatus, podState, type StatusReport } from './protocol.ts'
 
 /** What is shown of struct pod. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Pod, PodRecord, PodStat } from '#contract'
 import { BpfMap } from '#native'
 import { SluiceError } from '../errors/error.ts'
-import { cgroup2Mount } from './mounts.ts'
+import { findCgroup2 } from '../processes/mountinfo.ts'
 import type { PinnedState } from './pinned.ts'
 
 /**
@@ -50,10 +50,10 @@ function counterSums(directory: string, counters: number): bigint[] {
 /** The kernel numbers cgroups as cgroupfs numbers its directories. */
 function cgroupPaths(wanted: ReadonlySet<bigint>): Map<bigint, string> {
   const found = new Map<bigint, string>()
-  const mount = cgroup2Mount(readFileSync('/proc/self/mountinfo', 'utf8'))
+  const { mountPoint } = findCgroup2(readFileSync('/proc/self/mountinfo', 'utf8'))
   const visit = (path: string): void => {
-    if (found.size === wanted.size || mount === undefined) return
-    const directory = join(mount, path)
+    if (found.size === wanted.size) return
+    const directory = join(mountPoint, path)
     const inode = statSync(directory, { bigint: true, throwIfNoEntry: false })?.ino
     if (inode !== undefined && wanted.has(inode)) found.set(inode, path)
     for (const entry of readdirIfThere(directory)) {

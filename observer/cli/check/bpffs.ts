@@ -2,7 +2,7 @@
 
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { mountsOf } from '../../control/mounts.ts'
+import { parseMountinfo } from '../../processes/mountinfo.ts'
 import type { CheckResult, Probe } from './result.ts'
 
 export interface BpffsView {
@@ -20,7 +20,7 @@ export function bpffsResult(bpffs: string, { mountinfo, tryDirectory: attempt }:
   const feature = 'bpffs'
   const meaning = 'programs and maps are pinned there, so that pods stay steered while the agent restarts'
   // The last mount on a path hides those before it.
-  const mount = mountsOf(mountinfo).findLast(({ target }) => target === bpffs)
+  const mount = parseMountinfo(mountinfo).findLast(({ mountPoint }) => mountPoint === bpffs)
   if (mount?.type !== 'bpf') {
     const found = mount === undefined ? `nothing is mounted at ${bpffs}` : `${bpffs} is a ${mount.type}`
     const remedy = `mount -t bpf bpf ${bpffs} (the agent tries that itself)`

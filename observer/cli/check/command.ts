@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../../config/schema.ts'
 import { isAgentRunning } from '../../control/client.ts'
-import { cgroup2Mount } from '../../control/mounts.ts'
 import type { ExitCode } from '../exit.ts'
 import { bpffsProbe } from './bpffs.ts'
 import { capabilityProbe } from './capabilities.ts'
 import { captureProbe } from './capture.ts'
-import { cgroupProbe, currentPodRoots } from './cgroups.ts'
+import { type CgroupView, cgroupProbe, cgroupView } from './cgroups.ts'
 import { kernelProbe } from './kernel.ts'
 import { nodeProbe } from './node.ts'
 import { agentProbe } from './peer.ts'
@@ -27,15 +26,16 @@ export async function checkCommand(config: Config, { json }: { readonly json: bo
 
 function probes({ bpffs, cgroupRoots, controlSocket }: Config): Probe[] {
   const running = () => isAgentRunning(controlSocket)
+  const cgroups = cgroupView(cgroupRoots)
   return [
     capabilityProbe(),
-    cgroupProbe(cgroupRoots),
+    cgroupProbe(cgroups),
     bpffsProbe(bpffs),
     kernelProbe(async () => {
       const { kernelTrial } = await import('./trial.ts')
-      return kernelTrial(await trialParent(cgroupRoots, running))
+      return kernelTrial(await trialParent(cgroups, running))
     }),
-    nodeProbe(nodeView(() => currentPodRoots(cgroupRoots).flatMap(below))),
+    nodeProbe(nodeView(async () => (await rootsOf(cgroups)).flatMap(below))),
     captureProbe(captureView),
     agentProbe(running, controlSocket)
   ]
@@ -45,10 +45,24 @@ function probes({ bpffs, cgroupRoots, controlSocket }: Config): Probe[] {
  * Below the pods' own root, where a program attached without BPF_F_ALLOW_MULTI shows. A running agent would
  * take a cgroup there for a pod: then below the mount.
  */
-async function trialParent(configured: readonly string[], running: () => Promise<boolean>) {
-  const [root] = currentPodRoots(configured)
+async function trialParent(
+  cgroups: CgroupView,
+  running: () => Promise<boolean>
+): Promise<string | undefined> {
+  const [root] = await rootsOf(cgroups)
   if (root !== undefined && !(await running())) return root
-  return cgroup2Mount(readFileSync('/proc/self/mountinfo', 'utf8'))
+  return cgroups.mounted().then(
+    ({ path }) => path,
+    () => undefined
+  )
+}
+
+/** None where they cannot be found: the probe of cgroups says why. */
+function rootsOf(cgroups: CgroupView): Promise<string[]> {
+  return cgroups.roots().then(
+    (roots) => roots.map(({ path }) => path),
+    () => []
+  )
 }
 
 function below(directory: string): string[] {

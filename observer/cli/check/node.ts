@@ -22,7 +22,7 @@ export interface NodeView {
   /** Target of /proc/self/ns/pid. */
   pidNamespace(): string
   /** cgroup.procs of the pods' cgroups: process ids, 0 for those of other pid namespaces. */
-  podProcesses(): readonly number[]
+  podProcesses(): Promise<readonly number[]>
   hasSysctl(name: string): boolean
   /** Throws when /proc/sys cannot be written. */
   tryWritable(): void
@@ -50,7 +50,7 @@ export async function nodeResults(view: NodeView): Promise<CheckResult[]> {
     )
   )
   return [
-    pidResult(view),
+    await pidResult(view),
     await cookieResult(view),
     await pidfdResult(view),
     ...sysctls,
@@ -58,11 +58,11 @@ export async function nodeResults(view: NodeView): Promise<CheckResult[]> {
   ]
 }
 
-function pidResult(view: NodeView): CheckResult {
+async function pidResult(view: NodeView): Promise<CheckResult> {
   const feature = 'host processes'
   const meaning = "the agent must see the pods' and ztunnel's processes"
   const remedy = 'set hostPID: true in the pod of the agent'
-  if (view.podProcesses().includes(0)) {
+  if ((await view.podProcesses()).includes(0)) {
     const found = 'pods have processes that cannot be seen from here'
     return { feature, status: 'missing', found, meaning, remedy }
   }

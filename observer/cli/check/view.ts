@@ -10,11 +10,11 @@ import type { NodeView } from './node.ts'
 const TIMEOUT_MS = 2000
 
 /** @param podCgroups directories of all cgroups below the pods' roots */
-export function nodeView(podCgroups: () => readonly string[]): NodeView {
+export function nodeView(podCgroups: () => Promise<readonly string[]>): NodeView {
   const fileOf = (name: string) => `/proc/sys/${name.replaceAll('.', '/')}`
   return {
     pidNamespace: () => readlinkSync('/proc/self/ns/pid'),
-    podProcesses: () => podCgroups().flatMap(processesOf),
+    podProcesses: async () => (await podCgroups()).flatMap(processesOf),
     hasSysctl: (name) => existsSync(fileOf(name)),
     // Opened, not written: the value stays.
     tryWritable: () => closeSync(openSync(fileOf('net.ipv4.tcp_fwmark_accept'), 'r+')),

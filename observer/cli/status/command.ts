@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../../config/schema.ts'
 import { requestStatus } from '../../control/client.ts'
@@ -44,10 +43,10 @@ async function currentReport(config: Config): Promise<StatusReport> {
     return await requestStatus(config.controlSocket)
   } catch (error) {
     if (!(error instanceof SluiceError) || error.code !== 'SLUICE_ERR_CONTROL_NO_AGENT') throw error
-    const { counter, layout, verdict } = await import('#contract')
+    const { counter, verdict } = await import('#contract')
     const { readPinnedState } = await import('../../control/pins.ts')
-    const directory = join(config.bpffs, config.pinDirectory, `v${layout.LAYOUT_VERSION}`, 'maps')
-    const state = readPinnedState(directory, counter.COUNTERS)
+    const { pinPaths } = await import('../../maps/pin-paths.ts')
+    const state = readPinnedState(pinPaths(config).maps, counter.COUNTERS)
     if (state === undefined) throw error
     const clocks = { realtimeMs: Date.now(), monotonicNs: process.hrtime.bigint() }
     return pinnedReport(state, { counter, verdict }, clocks, version)

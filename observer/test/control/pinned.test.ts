@@ -2,8 +2,6 @@
 
 import { endianness } from 'node:os'
 import { describe, expect, it } from 'vitest'
-import { addressText } from '../../control/address.ts'
-import { cgroup2Mount, mountsOf } from '../../control/mounts.ts'
 import { type PinnedState, pinnedReport } from '../../control/pinned.ts'
 import { statusReport } from '../../control/protocol.ts'
 
@@ -17,17 +15,6 @@ const words = (hex: string) => {
 const NONE = words('00000000000000000000000000000000')
 const V4 = words('00000000000000000000ffff0a000001')
 const V6 = words('fd000000000000000000000000000001')
-
-describe('an address', () => {
-  it.each([
-    [NONE, undefined],
-    [V4, '10.0.0.1'],
-    [V6, 'fd00::1'],
-    [words('20010db8000000000001000000000001'), '2001:db8::1:0:0:1']
-  ])('%j is %s', (address, expected) => {
-    expect(addressText(address)).toBe(expected)
-  })
-})
 
 describe('the pinned state', () => {
   const verdict = { VERDICT_PASS: 1, VERDICT_UNKNOWN: 2, VERDICT_HELD: 3, VERDICT_STEER: 4 }
@@ -103,30 +90,5 @@ describe('the pinned state', () => {
     const pods = new Map([[9n, { ...pod, verdict: value }]])
     const [status] = report({ pods, records: new Map([[9n, { ...record, state }]]) }).pods
     expect(status).toMatchObject({ state: expected, outside })
-  })
-})
-
-describe('mountinfo', () => {
-  const line = (root: string, target: string, type: string, options = 'rw,relatime') =>
-    `41 31 0:38 ${root} ${target} ${options} shared:5 - ${type} ${type} rw`
-
-  it.each([
-    ['unified', [line('/', '/sys/fs/cgroup', 'cgroup2')], '/sys/fs/cgroup'],
-    [
-      'hybrid',
-      [line('/', '/sys/fs/cgroup/cpu', 'cgroup'), line('/', '/sys/fs/cgroup/unified', 'cgroup2')],
-      '/sys/fs/cgroup/unified'
-    ],
-    ['a part only', [line('/kubepods/podx', '/sys/fs/cgroup', 'cgroup2')], undefined],
-    ['version 1 only', [line('/', '/sys/fs/cgroup/cpu', 'cgroup')], undefined],
-    ['garbage', ['x', ' - ', ''], undefined]
-  ])('of %s', (_, lines, expected) => {
-    expect(cgroup2Mount(lines.join('\n'))).toBe(expected)
-  })
-
-  it('gives blanks in paths back, and tells a read-only mount', () => {
-    expect(mountsOf(line('/', '/a\\040b', 'bpf', 'ro'))).toEqual([
-      { root: '/', target: '/a b', type: 'bpf', writable: false }
-    ])
   })
 })

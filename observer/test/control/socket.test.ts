@@ -111,7 +111,7 @@ describe('a client', () => {
   })
 
   it('does not wait for ever, and takes a silent agent for a running one', async () => {
-    const silent = await listen(createServer((socket) => void onTestFinished(() => void socket.destroy())))
+    const silent = await listen(createServer((socket) => onTestFinished(() => void socket.destroy())))
     await expect(requestStatus(silent, 50)).rejects.toMatchObject({
       code: 'SLUICE_ERR_CONTROL_ANSWER',
       message: expect.stringContaining('no answer within 50 ms')

@@ -3,9 +3,10 @@
 import { describe, expect, it } from 'vitest'
 import { bpffsResult } from '../../../cli/check/bpffs.ts'
 import { capabilityResults } from '../../../cli/check/capabilities.ts'
-import { type CgroupView, cgroupResults, podRoots } from '../../../cli/check/cgroups.ts'
+import { type CgroupView, cgroupResults } from '../../../cli/check/cgroups.ts'
 import { type KernelTrial, kernelResults, type LoadedObject } from '../../../cli/check/kernel.ts'
 import { type NodeView, nodeResults } from '../../../cli/check/node.ts'
+import { SluiceError } from '../../../errors/error.ts'
 
 const mount = (target: string, type: string, options = 'rw', root = '/') =>
   `41 31 0:38 ${root} ${target} ${options} - ${type} ${type} rw\n`
@@ -32,43 +33,47 @@ describe('capabilities', () => {
 })
 
 describe('cgroups', () => {
-  const tree: Readonly<Record<string, readonly string[]>> = {
-    '/cg': ['system.slice', 'kubelet'],
-    '/cg/kubelet': ['kubepods'],
-    '/cg/kubelet/kubepods': ['kubepods-nested-is-not-searched', 'burstable'],
-    '/cg/system.slice': ['kubepods-like.service']
-  }
   const view = (changes: Partial<CgroupView> = {}): CgroupView => ({
-    mountinfo: mount('/cg', 'cgroup2'),
-    children: (directory) => tree[directory] ?? [],
-    exists: (directory) => directory in tree,
-    configured: [],
+    mounted: () => Promise.resolve({ path: '/cg' }),
+    roots: () => Promise.resolve([{ path: '/cg/kubelet/kubepods' }]),
     ...changes
   })
 
-  it('with kubepods nested below others are fine', () => {
-    expect(podRoots(view())).toEqual(['/cg/kubelet/kubepods'])
-    expect(statuses(cgroupResults(view()))).toEqual({ cgroup2: 'ok', 'pod cgroups': 'ok' })
+  it('with kubepods are fine', async () => {
+    expect(await cgroupResults(view())).toEqual([
+      { feature: 'cgroup2', status: 'ok', found: 'mounted at /cg' },
+      { feature: 'pod cgroups', status: 'ok', found: '/cg/kubelet/kubepods' }
+    ])
   })
 
-  it.each([
-    ['version 1 only', { mountinfo: mount('/cg/cpu', 'cgroup') }, 'cgroup2', 'missing', 'cgroup v1 only'],
-    ['nothing mounted', { mountinfo: '' }, 'cgroup2', 'missing', 'not mounted'],
-    [
-      'a part only',
-      { mountinfo: mount('/cg', 'cgroup2', 'rw', '/pod') },
-      'cgroup2',
-      'missing',
-      'only a part'
-    ],
-    ['no pods', { children: () => [] }, 'pod cgroups', 'degraded', 'called kubepods'],
-    ['a root that does not exist', { configured: ['/nowhere'] }, 'pod cgroups', 'degraded', '/nowhere']
-  ] as const)('with %s are not', (_, changes, feature, status, found) => {
-    const result = cgroupResults(view(changes)).find((line) => line.feature === feature)
-    expect(result).toMatchObject({
-      status,
-      found: expect.stringContaining(found),
-      remedy: expect.any(String)
+  it('of version 1 only are refused, and nothing else is looked at', async () => {
+    const error = new SluiceError('SLUICE_ERR_CGROUP_V1')
+    expect(await cgroupResults(view({ mounted: () => Promise.reject(error) }))).toEqual([
+      expect.objectContaining({
+        feature: 'cgroup2',
+        status: 'missing',
+        found: error.message,
+        remedy: error.remedy
+      })
+    ])
+  })
+
+  it('without pods degrade', async () => {
+    const [, line] = await cgroupResults(view({ roots: () => Promise.resolve([]) }))
+    expect(line).toMatchObject({
+      feature: 'pod cgroups',
+      status: 'degraded',
+      remedy: expect.stringContaining('cgroupRoots')
+    })
+  })
+
+  it('that the agent would refuse are missing', async () => {
+    const error = new SluiceError('SLUICE_ERR_CGROUP_ROOT', { path: '/cg/x' }, 'there is no such cgroup')
+    const [, line] = await cgroupResults(view({ roots: () => Promise.reject(error) }))
+    expect(line).toMatchObject({
+      feature: 'pod cgroups',
+      status: 'missing',
+      found: expect.stringContaining('/cg/x')
     })
   })
 })
@@ -165,7 +170,7 @@ describe('kernel objects', () => {
 describe('the node', () => {
   const view = (changes: Partial<NodeView> = {}): NodeView => ({
     pidNamespace: () => 'pid:[4026531836]',
-    podProcesses: () => [12, 13],
+    podProcesses: () => Promise.resolve([12, 13]),
     hasSysctl: () => true,
     tryWritable: () => {},
     netnsCookie: () => Promise.resolve(3n),
@@ -179,7 +184,12 @@ describe('the node', () => {
 
   it.each([
     ['another pid namespace', { pidNamespace: () => 'pid:[4026532000]' }, 'host processes', 'degraded'],
-    ['processes that cannot be seen', { podProcesses: () => [12, 0] }, 'host processes', 'missing'],
+    [
+      'processes that cannot be seen',
+      { podProcesses: () => Promise.resolve([12, 0]) },
+      'host processes',
+      'missing'
+    ],
     ['no cookie', { netnsCookie: () => Promise.reject(new Error('ENOPROTOOPT')) }, 'netns cookie', 'missing'],
     ['no pidfd of peers', { peerPidfd: () => Promise.resolve(false) }, 'SO_PEERPIDFD', 'ok'],
     [

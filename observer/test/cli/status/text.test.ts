@@ -14,12 +14,12 @@ describe('status', () => {
   it('is plain where no terminal reads it', () => {
     expect(statusText(report, plain, now)).toMatchInlineSnapshot(`
       "Agent 0.1.0 (pid 4242, source manifest) has run for 3h4m: ready.
-      ztunnel (pid 77, /kubepods/podz) is connected since 3h3m.
-      1 connections to the ZDS socket did not come from ztunnel.
+      ztunnel (pid 77, /kubepods/podz) has been connected for 3h3m.
+      Refused on the ZDS socket, because they are not ztunnel: 1.
       Problem: manifest /m/broken.yaml: line 3 is not YAML
 
       NAMESPACE  POD       STATE     SINCE  STEERED  REFUSED  IPS               NETNS  CGROUP           LAST ERROR
-      shop       cart      verified  2h4m   12       0        10.0.0.1 fd00::1  4026   /kubepods/podu1  -
+      shop       cart      verified  2h4m   12       0        10.0.0.1,fd00::1  4026   /kubepods/podu1  -
       shop       pay [31m  failed    4m5s   0        3        -                 -      102              ztunnel gave no ack
 
       Outside the mesh:
