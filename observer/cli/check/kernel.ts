@@ -69,7 +69,7 @@ function objectResults(name: string, load: () => LoadedObject, { withCgroup }: K
       'cgroup',
       object.cgroupPrograms,
       inCgroup,
-      'EPERM: a program above was attached without BPF_F_ALLOW_MULTI; `bpftool cgroup tree` names it'
+      'if another program is in the way, have its owner attach it with BPF_F_ALLOW_MULTI, or detach it'
     )
     attempt(
       'tracepoint',
