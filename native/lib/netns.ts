@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { bindings } from './addon.ts'
-import { closedError, invalidArgument, NativeError, toNativeError } from './error.ts'
+import { closedError, invalidArgument, type NativeError, toNativeError } from './error.ts'
 
 export type Family = 'ipv4' | 'ipv6'
 
@@ -35,7 +35,7 @@ export interface Route {
   family: Family
   table: number
   type: 'local' | 'unicast' | 'other'
-  destination: 'default' | string
+  destination: string
   source?: string
   interfaceName?: string
   protocol?: number
@@ -80,7 +80,9 @@ interface Results {
 }
 
 export type NetnsResult<O extends NetnsOperation> = Results[O['op']]
-export type NetnsResults<T extends readonly NetnsOperation[]> = { -readonly [I in keyof T]: NetnsResult<T[I]> }
+export type NetnsResults<T extends readonly NetnsOperation[]> = {
+  -readonly [I in keyof T]: NetnsResult<T[I]>
+}
 
 /** What a watch reports: some address, rule, route or link was added, changed or removed. */
 export type NetnsChange = 'address' | 'rule' | 'route' | 'link'

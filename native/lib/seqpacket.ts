@@ -134,7 +134,12 @@ export class SeqpacketServer {
     onConnection: (connection: SeqpacketConnection) => void
   ): SeqpacketServer {
     if (typeof onConnection !== 'function') throw invalidArgument('a function', 'onConnection', onConnection)
-    const { mode = 0o600, backlog = BACKLOG, maxMessageBytes = MAX_MESSAGE_BYTES, onError = rethrow } = options
+    const {
+      mode = 0o600,
+      backlog = BACKLOG,
+      maxMessageBytes = MAX_MESSAGE_BYTES,
+      onError = rethrow
+    } = options
     const handle = native.listenSeqpacket(path, mode, backlog, maxMessageBytes, (opened, failure) => {
       if (opened === undefined) return onError(toNativeError(failure) as NativeError)
       const connection = new SeqpacketConnection(opened)

@@ -7,10 +7,14 @@ void FdWatch::Start(std::shared_ptr<Environment> environment, int fd, std::funct
     FailErrno("EINTERNAL", "epoll_ctl", -status, "cannot watch a file descriptor");
   state_ = state.release();
   state_->poll.data = state_;
-  // An error or a hang-up makes the descriptor readable too; the owner learns which when it reads.
-  uv_poll_start(&state_->poll, UV_READABLE, [](uv_poll_t* poll, int, int) {
-    static_cast<State*>(poll->data)->on_readable();
-  });
+  uv_poll_start(&state_->poll, UV_READABLE, OnPoll);
+}
+
+void FdWatch::OnPoll(uv_poll_t* poll, int status, int) {
+  static_cast<State*>(poll->data)->on_readable();
+  // An error of the socket (a netlink overflow, a reset) is the owner's to read, and need not be the end. libuv stops
+  // polling at the first one and calls it EBADF.
+  if (status < 0 && !uv_is_closing(reinterpret_cast<uv_handle_t*>(poll))) uv_poll_start(poll, UV_READABLE, OnPoll);
 }
 
 void FdWatch::Stop() {

@@ -6,8 +6,8 @@
 
 #include "environment.hpp"
 
-// Calls `onReadable` on the event loop whenever `fd` is readable, until Stop(). The descriptor stays its owner's,
-// who stops the watch before closing it.
+// Calls `on_readable` on the event loop whenever `fd` is readable or has an error, until Stop(). The descriptor stays
+// its owner's, who stops the watch before closing it.
 class FdWatch {
  public:
   FdWatch() = default;
@@ -26,5 +26,6 @@ class FdWatch {
     std::shared_ptr<Environment> environment;
     std::function<void()> on_readable;
   };
+  static void OnPoll(uv_poll_t* poll, int status, int events);
   State* state_ = nullptr;
 };
