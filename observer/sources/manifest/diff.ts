@@ -30,7 +30,10 @@ function missing<K>(previous: ReadonlyMap<K, unknown>, next: ReadonlyMap<K, unkn
 }
 
 function changed<K, V>(previous: ReadonlyMap<K, V>, next: ReadonlyMap<K, V>): V[] {
-  return [...next]
-    .filter(([key, value]) => !isDeepStrictEqual(previous.get(key), value))
-    .map(([, value]) => value)
+  return [...next].filter(([key, value]) => !isEqual(previous.get(key), value)).map(([, value]) => value)
+}
+
+// Files that were not read again give the same objects: only the others are worth a comparison.
+function isEqual(one: unknown, other: unknown): boolean {
+  return one === other || isDeepStrictEqual(one, other)
 }

@@ -3,6 +3,7 @@
 
 import { asyncScheduler, defer, type SchedulerLike } from 'rxjs'
 import type { PodSource } from '../source.ts'
+import { succeeded } from './collection.ts'
 import { names } from './names.ts'
 import { listManifests, manifestReader } from './read.ts'
 import { settle } from './settle.ts'
@@ -24,6 +25,7 @@ export function manifestSource(directory: string, scheduler: SchedulerLike = asy
         read: manifestReader(directory),
         isSame: (one, other) => one?.text === other?.text,
         patience,
+        take: (former, seen) => ({ ...seen, parsed: succeeded(former?.parsed, seen.parsed) }),
         firstWithinMs: FIRST_WITHIN_MS,
         scheduler
       }),

@@ -19,6 +19,8 @@ export interface SettleOptions<C> {
   readonly isSame: (one: C | undefined, other: C | undefined) => boolean
   /** Milliseconds until the next look, 0 to take what was seen, `same` when it is what was taken last. */
   readonly patience: (former: C | undefined, seen: C | undefined, unchangedMs: number) => number | 'same'
+  /** What is taken when this was seen after that. */
+  readonly take: (former: C | undefined, seen: C) => C
   /** The first batch waits no longer than this for names that do not settle. */
   readonly firstWithinMs: number
   readonly scheduler: SchedulerLike
@@ -32,7 +34,7 @@ export interface SettleOptions<C> {
 export function settle<C>(
   options: SettleOptions<C>
 ): OperatorFunction<readonly string[], readonly Taken<C>[]> {
-  const { read, isSame, patience, firstWithinMs, scheduler } = options
+  const { read, isSame, patience, take, firstWithinMs, scheduler } = options
   return (names$) =>
     new Observable((subscriber) => {
       const taken = new Map<string, C>()
@@ -63,9 +65,10 @@ export function settle<C>(
         }
         candidates.delete(name)
         held?.names.delete(name)
-        if (seen === undefined) taken.delete(name)
-        else taken.set(name, seen)
-        return wait === 'same' ? [] : [[name, seen]]
+        const content = seen === undefined ? undefined : take(taken.get(name), seen)
+        if (content === undefined) taken.delete(name)
+        else taken.set(name, content)
+        return wait === 'same' ? [] : [[name, content]]
       }
 
       const tell = (batch: readonly Taken<C>[]) => {

@@ -2,7 +2,7 @@
 
 import { defer, map, mergeAll, type OperatorFunction } from 'rxjs'
 import type { SourceEvent } from '../source.ts'
-import { collect, EMPTY, succeeded } from './collection.ts'
+import { collect, EMPTY } from './collection.ts'
 import { diff } from './diff.ts'
 import type { Parsed } from './parse.ts'
 import type { Taken } from './settle.ts'
@@ -17,7 +17,7 @@ export function told(): OperatorFunction<readonly Taken<{ readonly parsed: Parse
         map((batch, index) => {
           for (const [name, content] of batch) {
             if (content === undefined) files.delete(name)
-            else files.set(name, succeeded(files.get(name), content.parsed))
+            else files.set(name, content.parsed)
           }
           const previous = collection
           collection = collect(files)

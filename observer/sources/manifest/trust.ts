@@ -14,9 +14,15 @@ export interface Content {
   readonly ageMs: number
 }
 
-/** How long content must not have changed: where nothing speaks against it, and where something does. */
-const QUIET_MS = 1
-const DOUBTFUL_QUIET_MS = 75
+/** How long content must not have changed, by what speaks for its being whole. */
+const QUIET_MS = {
+  /** It says of the same objects all that was said before. */
+  whole: 0,
+  /** New objects; or less of the old ones, in a file that took the other's place. */
+  likely: 1,
+  /** Broken, empty, without its last line's end, or written over and now saying less. */
+  doubtful: 75
+} as const
 /** An editor may remove a file before it writes the next. */
 const GONE_MS = 50
 /** Timestamps of files are those of the last timer tick, at most 10 ms ago (HZ=100). */
@@ -35,13 +41,16 @@ export function patience(
   if (seen === undefined) return former === undefined ? 'same' : Math.max(0, GONE_MS - unchangedMs)
   if (seen.text === former?.text) return 'same'
   const quietMs = Math.max(unchangedMs, seen.ageMs - TICK_MS)
-  return Math.max(0, (isDoubtful(former, seen) ? DOUBTFUL_QUIET_MS : QUIET_MS) - quietMs)
+  return Math.max(0, QUIET_MS[wholeness(former, seen)] - quietMs)
 }
 
-/** Looks as if the end were missing. */
-export function isDoubtful(former: Content | undefined, seen: Content): boolean {
-  if (!seen.parsed.readable || seen.parsed.problems.length > 0 || !isEnded(seen.text)) return true
-  return former !== undefined && former.inode === seen.inode && saysLess(former.parsed, seen.parsed)
+/** How sure it is that the end is not missing. */
+export function wholeness(former: Content | undefined, seen: Content): keyof typeof QUIET_MS {
+  const { readable, problems } = seen.parsed
+  if (!readable || problems.length > 0 || !isEnded(seen.text)) return 'doubtful'
+  if (former === undefined) return 'likely'
+  if (saysLess(former.parsed, seen.parsed)) return former.inode === seen.inode ? 'doubtful' : 'likely'
+  return seen.parsed.objects.length > former.parsed.objects.length ? 'likely' : 'whole'
 }
 
 function isEnded(text: string): boolean {
