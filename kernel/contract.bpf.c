@@ -28,7 +28,6 @@ struct contract {
 	struct cgroup_root cgroup_root;
 	struct role role;
 	struct settings settings;
-	struct liveness liveness;
 	struct tuple tuple;
 	struct listener_key listener_key;
 	struct event event;

@@ -110,9 +110,9 @@ static __always_inline void report_cgroup(enum event_kind kind, u64 id, u32 leve
 static __always_inline void hold(u64 id)
 {
 	struct settings *set = get_settings();
-	struct liveness *live = get_liveness();
+	u64 *unfitted = get_overflow();
 
-	if (!set || !live || !unknown_holds(set, live))
+	if (!set || !unfitted || !unknown_holds(set))
 		return;
 
 	struct pod pod = {
@@ -124,7 +124,7 @@ static __always_inline void hold(u64 id)
 
 	if (bpf_map_update_elem(&cgroup_pod, &id, &pod, BPF_NOEXIST)) {
 		count(COUNT_MAP_FULL);
-		__sync_fetch_and_add(&live->overflow, 1);
+		__sync_fetch_and_add(unfitted, 1);
 	}
 }
 

@@ -14,7 +14,7 @@ const volatile u64 host_netns = 0;
 /*
  * Every pod of the node, by its pod-level cgroup, which all containers, execs and debug containers
  * inherit. observe writes UNKNOWN at mkdir and deletes at rmdir; the agent writes the rest. Full: the
- * pod is held through liveness.overflow, and the agent says so.
+ * pod is held through overflow, and the agent says so.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -33,6 +33,17 @@ struct {
 	__type(key, u64); /* netns cookie */
 	__type(value, struct pod);
 } netns_pod SEC(".maps");
+
+/*
+ * Pods that did not fit into cgroup_pod since the agent last had all of them in it; not 0: a pod
+ * without an entry is held. observe raises it, the agent clears it.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+} overflow SEC(".maps");
 
 /*
  * Addresses of enrolled pods besides struct pod's own two (secondary networks, SLAAC, fe80::). The
@@ -90,11 +101,16 @@ static __always_inline struct pod *caller_pod(const struct settings *set)
 	return NULL;
 }
 
+static __always_inline u64 *get_overflow(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&overflow, &zero);
+}
+
 static __always_inline u32 judged(const struct pod *pod, const struct settings *set)
 {
-	struct liveness *live = get_liveness();
-
-	if (pod->verdict == VERDICT_UNKNOWN && live && !unknown_holds(set, live))
+	if (pod->verdict == VERDICT_UNKNOWN && !unknown_holds(set))
 		return VERDICT_PASS;
 	return pod->verdict;
 }
@@ -107,7 +123,7 @@ static __always_inline u32 judged(const struct pod *pod, const struct settings *
 static __always_inline u32 whose(u64 netns, const struct settings *set, struct pod **pod)
 {
 	struct pod *caller = caller_pod(set);
-	struct liveness *live;
+	u64 *unfitted;
 
 	*pod = caller;
 	if (caller && caller->netns == netns)
@@ -120,8 +136,8 @@ static __always_inline u32 whose(u64 netns, const struct settings *set, struct p
 		return judged(owner, set);
 	}
 	if (!caller) {
-		live = get_liveness();
-		return live && live->overflow ? VERDICT_OVERFLOW : VERDICT_PASS;
+		unfitted = get_overflow();
+		return unfitted && *unfitted ? VERDICT_OVERFLOW : VERDICT_PASS;
 	}
 	if (caller->netns && caller->verdict >= VERDICT_HELD)
 		return VERDICT_NESTED;

@@ -17,13 +17,13 @@ struct {
 	__type(value, struct settings);
 } settings SEC(".maps");
 
-/* heartbeat: the agent writes each second. overflow: observe raises it, the agent clears it. */
+/* The agent's last sign of life: it writes each second. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, struct liveness);
-} liveness SEC(".maps");
+	__type(value, u64); /* CLOCK_MONOTONIC ns */
+} heartbeat SEC(".maps");
 
 /* The agent writes itself first, and each ztunnel before its first Add; freed when they are gone. */
 struct {
@@ -40,17 +40,13 @@ static __always_inline struct settings *get_settings(void)
 	return bpf_map_lookup_elem(&settings, &zero);
 }
 
-static __always_inline struct liveness *get_liveness(void)
+/* Whether UNKNOWN still holds: always in strict mode, else while the agent gives signs of life. */
+static __always_inline bool unknown_holds(const struct settings *set)
 {
 	u32 zero = 0;
+	u64 *beat = bpf_map_lookup_elem(&heartbeat, &zero);
 
-	return bpf_map_lookup_elem(&liveness, &zero);
-}
-
-/* Whether UNKNOWN still holds: always in strict mode, else while the agent gives signs of life. */
-static __always_inline bool unknown_holds(const struct settings *set, const struct liveness *live)
-{
-	return set->strict || bpf_ktime_get_ns() - live->heartbeat < heartbeat_stale_ns;
+	return set->strict || (beat && bpf_ktime_get_ns() - *beat < heartbeat_stale_ns);
 }
 
 /* The component whose cgroup, or a cgroup below it, the calling task is in. */

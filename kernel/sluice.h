@@ -121,12 +121,6 @@ struct settings {
 	__u32 pod_level_max;
 };
 
-/* The one element of the array liveness; apart from settings because the hooks and a timer write it. */
-struct liveness {
-	__u64 heartbeat;	/* CLOCK_MONOTONIC ns of the agent's last sign of life */
-	__u64 overflow;		/* pods that did not fit into cgroup_pod; not 0: pods without an entry are held */
-};
-
 /* A connection, seen from its server: the key of exempt. */
 struct tuple {
 	__u64 netns;		/* cookie of the server's network namespace */

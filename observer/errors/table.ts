@@ -8,6 +8,46 @@ export interface ErrorEntry {
 }
 
 export const ERRORS = {
+  SLUICE_ERR_AGENT_LOCKED: {
+    message: 'another agent holds {path}',
+    remedy: 'end the other agent first, or give this one a pinDirectory and a controlSocket of its own'
+  },
+  SLUICE_ERR_HOOKS_ATTACH: {
+    message: '{program} cannot be attached as {path}',
+    remedy: 'sluice check names what this node lacks'
+  },
+  SLUICE_ERR_HOOKS_LOAD: {
+    message: 'kernel object {file} cannot be loaded',
+    remedy: 'sluice check names what this kernel lacks'
+  },
+  SLUICE_ERR_HOOKS_MISSING: {
+    message: 'no kernel objects are beside the command',
+    remedy: 'run make build, or install sluice.mjs together with its folder kernel'
+  },
+  SLUICE_ERR_HOOKS_PERMISSION: {
+    message: 'kernel object {file} may not be loaded',
+    remedy: 'run the agent as root with CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN'
+  },
+  SLUICE_ERR_HOOKS_ROLES: {
+    message: 'more than {limit} ztunnels and agents are registered',
+    remedy: 'end the ztunnels of former tests, or run sluice cleanup'
+  },
+  SLUICE_ERR_NETNS_NO_ADDRESS: {
+    message: 'pod has no address yet',
+    remedy: 'none is needed while its network is set up; otherwise see the log of the CNI plugin'
+  },
+  SLUICE_ERR_NETNS_PREPARE: {
+    message: 'rules and routes of the pod cannot be made',
+    remedy: 'the agent needs CAP_NET_ADMIN, CAP_SYS_ADMIN and a writable /proc/sys'
+  },
+  SLUICE_ERR_POD_UNKNOWN: {
+    message: 'pod is enrolled before it is known',
+    remedy: 'this is a defect of Sluice: please report it'
+  },
+  SLUICE_ERR_ZTUNNEL_NOT_LISTENING: {
+    message: 'ztunnel has acknowledged pod {pod} but does not listen on {ports} there',
+    remedy: 'restart ztunnel: its listeners were made while nothing observed them'
+  },
   SLUICE_ERR_CGROUP_NONE: {
     message: 'no cgroup file system is mounted',
     remedy: "mount the node's /sys/fs/cgroup into the agent's container"

@@ -2,7 +2,7 @@
 // What the kernel maps hold of a pod. The one place that writes verdicts.
 
 import { hrtime } from 'node:process'
-import { layout, type Pod as PodEntry, pod_flag } from '#contract'
+import { layout, type Pod as PodEntry, type PodRecord, pod_flag } from '#contract'
 import type { Verdict } from '../pods/state.ts'
 import { addressOf, NO_ADDRESS } from './address.ts'
 import type { KernelMaps } from './kernel-maps.ts'
@@ -41,7 +41,7 @@ export class PodEntries {
     cgroup: bigint,
     netns: bigint | undefined,
     verdict: Exclude<Verdict, 'none'>,
-    addresses: PodAddresses
+    addresses: PodAddresses = NO_ADDRESSES
   ): void {
     const entry: PodEntry = {
       version: layout.LAYOUT_VERSION,
@@ -75,6 +75,11 @@ export class PodEntries {
   forget(cgroup: bigint): void {
     this.#maps.cgroup_pod.delete(cgroup)
     this.#maps.pod_record.delete(cgroup)
+  }
+
+  /** For `sluice status` without an agent. */
+  record(cgroup: bigint, record: PodRecord): void {
+    this.#maps.pod_record.set(cgroup, record)
   }
 
   /** The kernel tells of the next process in that namespace again. */

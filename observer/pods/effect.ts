@@ -16,6 +16,7 @@ export type Input =
       readonly cgroup: PodCgroup
       readonly verdict: Verdict
       readonly netns: bigint | undefined
+      readonly prepared: boolean
     }
   | { readonly kind: 'cgroup-gone' }
   /** A process of the pod was seen in this network namespace for the first time. */
@@ -40,8 +41,8 @@ export type Effect =
   | { readonly do: 'enrol'; readonly epoch: number }
   /** Stop steering, let proxied connections end, take the namespace back; answered by `left`. */
   | { readonly do: 'leave'; readonly epoch: number }
-  /** Drop every map entry, link and handle of the pod. */
-  | { readonly do: 'forget' }
+  /** Drop every map entry, link and handle of what the pod was. */
+  | { readonly do: 'forget'; readonly cgroup: bigint | undefined; readonly netns: bigint | undefined }
   | { readonly do: 'retry-later'; readonly delayMs: number; readonly epoch: number }
   /** Answered by `overdue`. */
   | { readonly do: 'watch-hold'; readonly epoch: number }

@@ -83,13 +83,13 @@ function holdsUntilEnrolled(state: PodState, { strict }: Circumstances): boolean
 
 function enrol(state: PodState): Step {
   const epoch = state.epoch + 1
-  const effect: Effect = state.netns === undefined ? { do: 'locate', epoch } : { do: 'enrol', epoch }
-  return { state: { ...state, epoch }, effects: [effect] }
+  if (state.netns === undefined) return { state: { ...state, epoch }, effects: [{ do: 'locate', epoch }] }
+  return { state: { ...state, epoch, prepared: true }, effects: [{ do: 'enrol', epoch }] }
 }
 
 function settleOut(state: PodState, circumstances: Circumstances): Step {
   if (state.phase === 'leaving') return { state, effects: [] }
-  if (inFlight(state) || state.verdict === 'steer') return leave(state, circumstances)
+  if (mustLeave(state)) return leave(state, circumstances)
   if (state.phase === 'outside' && state.verdict === 'pass') return { state, effects: [] }
   const next = enter({ ...state, verdict: 'pass' }, 'outside', circumstances)
   if (state.netns !== undefined) return { state: next, effects: [{ do: 'judge', verdict: 'pass' }] }
@@ -101,6 +101,10 @@ function settleOut(state: PodState, circumstances: Circumstances): Step {
       { do: 'locate', epoch }
     ]
   }
+}
+
+function mustLeave(state: PodState): boolean {
+  return inFlight(state) || state.verdict === 'steer' || state.prepared
 }
 
 function leave(state: PodState, circumstances: Circumstances): Step {
@@ -126,26 +130,35 @@ function judged(
 
 function unlisted(state: PodState, circumstances: Circumstances): Step {
   const next: PodState = { ...state, membership: undefined }
-  if (inFlight(state) || state.verdict === 'steer') return leave(next, circumstances)
+  if (mustLeave(state)) return leave(next, circumstances)
   if (state.phase === 'leaving') return { state: next, effects: [] }
   return forget({ ...next, pod: undefined }, circumstances)
 }
 
 function forget(state: PodState, circumstances: Circumstances): Step {
-  const next: PodState = { ...enter(state, 'known', circumstances), verdict: 'none', epoch: state.epoch + 1, attempts: 0 }
-  return { state: next, effects: [{ do: 'forget' }] }
+  const { epoch, cgroup, netns } = state
+  const next: PodState = {
+    ...enter(state, 'known', circumstances),
+    verdict: 'none',
+    prepared: false,
+    epoch: epoch + 1,
+    attempts: 0
+  }
+  return { state: next, effects: [{ do: 'forget', cgroup: cgroup?.id, netns }] }
 }
 
 function cgroupFound(
   state: PodState,
-  { cgroup, verdict, netns }: Extract<Input, { kind: 'cgroup-found' }>,
+  { cgroup, verdict, netns, prepared }: Extract<Input, { kind: 'cgroup-found' }>,
   circumstances: Circumstances
 ): Step {
   if (state.cgroup?.id === cgroup.id) return rescanned(state)
   /* A cgroup of the same name: the pod was made again before its former cgroup was heard to go. */
-  const former: readonly Effect[] = state.cgroup === undefined ? [] : [{ do: 'forget' }]
+  const former: readonly Effect[] =
+    state.cgroup === undefined ? [] : [{ do: 'forget', cgroup: state.cgroup.id, netns: state.netns }]
   const epoch = state.epoch + 1
-  const next: PodState = { ...enter(state, 'known', circumstances), cgroup, verdict, netns, epoch, attempts: 0 }
+  const known = { ...enter(state, 'known', circumstances), attempts: 0, lastError: undefined }
+  const next: PodState = { ...known, cgroup, verdict, netns, prepared, epoch }
   const unjudged = state.membership === undefined
   if (unjudged && circumstances.strict && verdict === 'none') {
     const held: PodState = { ...next, verdict: 'unknown' }
@@ -167,7 +180,8 @@ function rescanned(state: PodState): Step {
 
 function cgroupGone(state: PodState, circumstances: Circumstances): Step {
   if (state.cgroup === undefined) return { state, effects: [] }
-  return forget({ ...state, cgroup: undefined, netns: undefined, lastError: undefined }, circumstances)
+  const { state: next, effects } = forget(state, circumstances)
+  return { state: { ...next, cgroup: undefined, netns: undefined, lastError: undefined }, effects }
 }
 
 function netnsSeen(state: PodState, netns: bigint, circumstances: Circumstances): Step {
@@ -245,7 +259,7 @@ function retry(state: PodState, circumstances: Circumstances): Step {
 function left(state: PodState, circumstances: Circumstances): Step {
   if (state.membership === undefined) return forget({ ...state, pod: undefined }, circumstances)
   const reason = state.membership.reason
-  const next = enter(state, 'outside', circumstances)
+  const next = enter({ ...state, prepared: false }, 'outside', circumstances)
   const { state: settled, effects } = settle(next, circumstances)
   return { state: settled, effects: [{ do: 'announce', what: 'left', message: reason }, ...effects] }
 }

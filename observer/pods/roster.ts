@@ -19,10 +19,11 @@ export interface Answer {
 
 export type Fact = Exclude<SourceEvent, { kind: 'problem' | 'mended' }> | ProcessEvent | Answer
 
-export interface PodEffect {
-  readonly effect: Effect
-  /** The pod's state after the step that asked for the effect. */
+/** One step of one pod. */
+export interface Move {
+  /** After the step. */
   readonly state: PodState
+  readonly effects: readonly Effect[]
 }
 
 export interface RosterOptions {
@@ -37,26 +38,26 @@ export class Roster {
   readonly #pods = new Map<PodUid, PodState>()
   readonly #namespaces = new Map<string, Namespace>()
   readonly #uids = new Map<bigint, PodUid>()
-  #synced = false
+  /** Resolves when the source has told everything that existed when the agent started. */
+  readonly synced: Promise<void>
+  #announceSynced: () => void = () => undefined
 
   constructor(options: RosterOptions) {
     this.#options = options
+    this.synced = new Promise((resolve) => {
+      this.#announceSynced = resolve
+    })
   }
 
   get states(): readonly PodState[] {
     return [...this.#pods.values()]
   }
 
-  /** The source has told everything that existed when the agent started. */
-  get synced(): boolean {
-    return this.#synced
-  }
-
   find(uid: PodUid): PodState | undefined {
     return this.#pods.get(uid)
   }
 
-  hear(fact: Fact): readonly PodEffect[] {
+  hear(fact: Fact): readonly Move[] {
     switch (fact.kind) {
       case 'pod':
         return this.#judge(fact.pod)
@@ -84,12 +85,12 @@ export class Roster {
     }
   }
 
-  #judge(pod: Pod): readonly PodEffect[] {
+  #judge(pod: Pod): readonly Move[] {
     const membership = this.#options.select(pod, this.#namespaces.get(pod.namespace))
     return this.#step(pod.uid, { kind: 'judged', pod, membership })
   }
 
-  #judgeNamespace(name: string): readonly PodEffect[] {
+  #judgeNamespace(name: string): readonly Move[] {
     const pods = this.states.flatMap(({ pod, membership }) =>
       pod?.namespace === name && membership !== undefined ? [pod] : []
     )
@@ -97,13 +98,13 @@ export class Roster {
   }
 
   /** A pod that was steered before the agent started and that no source names any more leaves. */
-  #sync(): readonly PodEffect[] {
-    this.#synced = true
+  #sync(): readonly Move[] {
+    this.#announceSynced()
     const orphans = this.states.filter((state) => state.verdict === 'steer' && state.membership === undefined)
     return orphans.flatMap(({ uid }) => this.#step(uid, { kind: 'unlisted' }))
   }
 
-  #cgroupGone(id: bigint): readonly PodEffect[] {
+  #cgroupGone(id: bigint): readonly Move[] {
     const uid = this.#uids.get(id)
     this.#uids.delete(id)
     /* A pod that was made again under the same uid has another cgroup by now. */
@@ -111,12 +112,12 @@ export class Roster {
     return this.#step(uid, { kind: 'cgroup-gone' })
   }
 
-  #step(uid: PodUid, input: Input): readonly PodEffect[] {
+  #step(uid: PodUid, input: Input): readonly Move[] {
     const now = this.#options.now()
     const before = this.#pods.get(uid) ?? unseen(uid, now)
     const { state, effects } = step(before, input, { now, strict: this.#options.strict })
     if (state.cgroup === undefined && state.membership === undefined) this.#pods.delete(uid)
     else this.#pods.set(uid, state)
-    return effects.map((effect) => ({ effect, state }))
+    return state === before ? [] : [{ state, effects }]
   }
 }

@@ -37,6 +37,8 @@ export interface PodState {
   readonly cgroup: PodCgroup | undefined
   /** Cookie of the pod's network namespace. */
   readonly netns: bigint | undefined
+  /** Its network namespace may hold what an enrolment makes there. */
+  readonly prepared: boolean
   /** Unix milliseconds of the last change of phase. */
   readonly since: number
   readonly lastError: string | undefined
@@ -55,6 +57,7 @@ export function unseen(uid: PodUid, now: number): PodState {
     membership: undefined,
     cgroup: undefined,
     netns: undefined,
+    prepared: false,
     since: now,
     lastError: undefined,
     attempts: 0,

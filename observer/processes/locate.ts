@@ -16,13 +16,19 @@ export interface Sighting {
  *
  * @param path the pod-level cgroup
  * @param hostInode inode of the node's own network namespace
+ * @param current inode of the namespace that the pod has so far; kept while any process is in it
  * @returns undefined while every process is in the node's namespace, or none is left
  */
-export async function locateNetns(path: string, hostInode: number): Promise<Sighting | undefined> {
+export async function locateNetns(
+  path: string,
+  hostInode: number,
+  current?: number
+): Promise<Sighting | undefined> {
   const pids = await podProcesses(path)
   const found = await Promise.all(pids.map((pid) => sight(pid)))
   const elsewhere = found.flatMap((each) => (each === undefined || each.inode === hostInode ? [] : [each]))
-  return elsewhere.toSorted((a, b) => a.startTime - b.startTime || a.pid - b.pid)[0]
+  const oldestFirst = elsewhere.toSorted((a, b) => a.startTime - b.startTime || a.pid - b.pid)
+  return oldestFirst.find(({ inode }) => inode === current) ?? oldestFirst[0]
 }
 
 async function sight(pid: number): Promise<(Sighting & { startTime: number }) | undefined> {

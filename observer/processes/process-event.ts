@@ -9,6 +9,8 @@ export type ProcessEvent =
       readonly cgroup: PodCgroup
       readonly verdict: Verdict
       readonly netns: bigint | undefined
+      /** A listener lookup of an earlier enrolment is attached in its network namespace. */
+      readonly prepared: boolean
     }
   | { readonly kind: 'cgroup-gone'; readonly id: bigint }
   | { readonly kind: 'netns-seen'; readonly cgroup: bigint; readonly netns: bigint }

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The composition root of `sluice agent`: reads nothing from the environment, makes every part, joins them.
+
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Logger } from 'pino'
+import { FileLock, SeqpacketServer } from '#native'
+import { Agent } from './agent/agent.ts'
+import { KernelSide } from './agent/kernel-side.ts'
+import { surveyNode } from './agent/node.ts'
+import type { Config } from './config/schema.ts'
+import { SluiceError } from './errors/error.ts'
+import { kernelObjects } from './hooks/object-files.ts'
+import { pinPaths } from './maps/pin-paths.ts'
+import { manifestSource } from './sources/manifest/manifest.ts'
+
+/**
+ * Runs until SIGTERM or SIGINT. What it has made in the kernel stays: the next agent takes it over, and
+ * `sluice cleanup` removes it.
+ *
+ * @throws SluiceError for what keeps it from starting
+ */
+export async function runAgent(config: Config, log: Logger): Promise<void> {
+  mkdirSync(dirname(config.controlSocket), { recursive: true })
+  mkdirSync(dirname(config.zds.socket), { recursive: true })
+  const lockPath = `${config.controlSocket}.lock`
+  const lock = FileLock.tryAcquire(lockPath)
+  if (lock === undefined) throw new SluiceError('SLUICE_ERR_AGENT_LOCKED', { path: lockPath })
+  try {
+    const directory = kernelObjects()
+    if (directory === undefined) throw new SluiceError('SLUICE_ERR_HOOKS_MISSING')
+    const node = await surveyNode(config.bpffs)
+    const kernel = new KernelSide(directory, pinPaths(config), node, config)
+    const agent = new Agent({
+      config,
+      log,
+      node,
+      kernel,
+      source: manifestSource(config.manifest.directory),
+      listen: (path, options, onConnection) => SeqpacketServer.listen(path, options, onConnection)
+    })
+    try {
+      await agent.start()
+      await Promise.race([stopRequested(), agent.failure])
+      log.info('agent ends; pods stay steered')
+    } finally {
+      await agent.close()
+    }
+  } finally {
+    lock.release()
+  }
+}
+
+function stopRequested(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
+  })
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's pipeline: facts from processes, from the source and from finished work go to the roster; what it
+// asks for, the reconciler does.
+
+import { existsSync } from 'node:fs'
+import type { Logger } from 'pino'
+import { interval, merge, NEVER, observeOn, queueScheduler, Subject, Subscription, tap } from 'rxjs'
+import type { Config } from '../config/schema.ts'
+import { inodeOf } from '../hooks/attachment.ts'
+import { type ControlServer, serveControl } from '../control/server.ts'
+import { select } from '../membership/select.ts'
+import { type Fact, Roster } from '../pods/roster.ts'
+import { kernelEvents } from '../processes/kernel-events.ts'
+import { Kubepods } from '../processes/kubepods.ts'
+import { cgroupOf } from '../processes/scan.ts'
+import { Reconciler } from '../reconcile/reconciler.ts'
+import { sweep } from '../reconcile/sweep.ts'
+import { Verifier } from '../reconcile/verifier.ts'
+import type { PodSource } from '../sources/source.ts'
+import { createZdsServer, type Listen, type ZdsServer } from '../ztunnel/server.ts'
+import type { ZtunnelInfo } from '../ztunnel/workload.ts'
+import { agentAuthorize } from './authorize.ts'
+import { followProcesses } from './follow-processes.ts'
+import type { KernelSide } from './kernel-side.ts'
+import type { Node } from './node.ts'
+import { Patrol } from './patrol.ts'
+import { Problems } from './problems.ts'
+import { recordOf } from './record.ts'
+import { selectionPolicy } from './selection.ts'
+import { agentReport } from './status.ts'
+
+const HEARTBEAT_MS = 1_000
+
+export interface AgentParts {
+  readonly config: Config
+  readonly log: Logger
+  readonly node: Node
+  readonly kernel: KernelSide
+  readonly source: PodSource
+  readonly listen: Listen
+}
+
+export class Agent {
+  /** Rejects when the agent can go on no longer. */
+  readonly failure: Promise<never>
+  readonly #parts: AgentParts
+  readonly #roster: Roster
+  readonly #kubepods: Kubepods
+  readonly #reconciler: Reconciler
+  readonly #verifier: Verifier
+  readonly #patrol: Patrol
+  readonly #zds: ZdsServer
+  readonly #problems: Problems
+  readonly #scans = new Subject<'interval' | 'events lost'>()
+  readonly #running = new Subscription()
+  readonly #startedAt = Date.now()
+  #fail: (error: unknown) => void = () => undefined
+  #ztunnels: readonly ZtunnelInfo[] = []
+  #control: ControlServer | undefined
+  #eventsLost: number
+  #resyncs = 0
+  #ready = false
+
+  constructor(parts: AgentParts) {
+    const { config, log, kernel, node, listen } = parts
+    this.#parts = parts
+    this.failure = new Promise((_, reject) => {
+      this.#fail = reject
+    })
+    this.#problems = new Problems(log)
+    this.#eventsLost = kernel.eventsLost
+    const policy = selectionPolicy(config)
+    this.#roster = new Roster({
+      strict: config.strict,
+      select: (pod, namespace) => select(pod, namespace, policy),
+      now: Date.now
+    })
+    this.#kubepods = new Kubepods(node.cgroup2, config.cgroupRoots, kernel)
+    this.#zds = createZdsServer({
+      path: config.zds.socket,
+      listen,
+      log,
+      authorize: agentAuthorize({ config, policy, node, kubepods: this.#kubepods, roster: this.#roster })
+    })
+    this.#zds.beforeFirstAdd = async (ztunnel) => kernel.admitZtunnel(ztunnel)
+    const shared = { entries: kernel.entries, lookups: kernel.lookups, listeners: kernel.maps.listener, log }
+    this.#reconciler = new Reconciler({
+      ...shared,
+      zds: this.#zds,
+      steering: config.steering,
+      hostInode: node.hostNetns.inode,
+      drainTimeout: config.drainTimeout,
+      holdWarning: config.holdWarning,
+      onNetnsChange: (uid) => this.#patrol.visit(uid)
+    })
+    this.#verifier = new Verifier({ ...shared, dwelling: (uid) => this.#reconciler.dwelling(uid) })
+    this.#patrol = new Patrol({
+      kernel,
+      log,
+      verifier: this.#verifier,
+      roster: this.#roster,
+      followRoots: () => kernel.follow(this.#kubepods.roots),
+      onVerified: (uid) => this.#hear({ kind: 'answer', uid, input: { kind: 'verified' } })
+    })
+  }
+
+  /** Takes over what a former agent left, then follows what changes. */
+  async start(): Promise<void> {
+    const { config, kernel, log } = this.#parts
+    kernel.beat()
+    kernel.lookups.renew()
+    await this.#followRoots()
+    kernel.observe(config.processEvents)
+    this.#running.add(interval(HEARTBEAT_MS).subscribe(() => this.#beat()))
+    for (const fact of await this.#kubepods.scan()) this.#hear(fact)
+    this.#sweep()
+    this.#running.add(this.#zds.ztunnels$.subscribe((ztunnels) => this.#onZtunnels(ztunnels)))
+    this.#follow()
+    this.#control = await serveControl(config.controlSocket, { status: () => this.#status() })
+    log.info({ source: config.source, socket: config.zds.socket, pods: this.#roster.states.length }, 'agent started')
+  }
+
+  async close(): Promise<void> {
+    this.#running.unsubscribe()
+    this.#patrol.close()
+    await this.#control?.close()
+    this.#zds.close()
+    await this.#reconciler.close()
+    this.#parts.kernel.close()
+  }
+
+  async #followRoots(): Promise<void> {
+    const { kernel, node, log } = this.#parts
+    const roots = await this.#kubepods.refresh()
+    kernel.follow(roots)
+    log.info({ roots: roots.map(({ path }) => path) }, roots.length > 0 ? 'pods are looked for' : 'no kubepods yet')
+    const own = await cgroupOf(process.pid)
+    const pod = own === undefined ? undefined : this.#kubepods.podOf(own)
+    if (pod === undefined) return
+    const path = node.cgroup2.path + pod.path
+    kernel.exemptAgent({ id: inodeOf(path), level: pod.path.split('/').length - 1 })
+  }
+
+  #follow(): void {
+    const { config, kernel, source } = this.#parts
+    const events$ = config.processEvents ? kernelEvents(kernel.events.map, kernel.events.layout) : NEVER
+    const scans$ = merge(
+      this.#scans,
+      config.scanInterval > 0 ? interval(config.scanInterval) : NEVER
+    ).pipe(tap(() => this.#resyncs++))
+    const processes$ = followProcesses({
+      kubepods: this.#kubepods,
+      events$: events$.pipe(tap({ next: () => queueMicrotask(() => this.#noticeLoss()) })),
+      scans$,
+      onRoots: () => this.#followRoots()
+    })
+    const source$ = this.#problems.sift(source.events$)
+    const facts$ = merge(processes$, source$, this.#reconciler.answers$).pipe(observeOn(queueScheduler))
+    this.#running.add(facts$.subscribe({ next: (fact) => this.#hear(fact), error: (error) => this.#fail(error) }))
+    this.#running.add(interval(config.verifyInterval).subscribe(() => this.#patrol.round()))
+  }
+
+  #hear(fact: Fact): void {
+    for (const { state, effects } of this.#roster.hear(fact)) {
+      if (state.cgroup !== undefined) this.#parts.kernel.entries.record(state.cgroup.id, recordOf(state))
+      for (const effect of effects) this.#reconciler.perform(effect, state)
+    }
+    if (fact.kind === 'synced') this.#synced()
+  }
+
+  /** Every pod of the node is offered, or kept until it can be: a snapshot ends no pod's proxy by mistake. */
+  #synced(): void {
+    for (const { uid, membership, verdict } of this.#roster.states) {
+      if (membership?.decision === 'in' || verdict === 'steer') this.#zds.keep(uid)
+    }
+    this.#zds.snapshotReady()
+    this.#ready = true
+  }
+
+  #beat(): void {
+    this.#parts.kernel.beat()
+    this.#noticeLoss()
+  }
+
+  #noticeLoss(): void {
+    const lost = this.#parts.kernel.eventsLost
+    if (lost === this.#eventsLost) return
+    this.#parts.log.warn({ lost: lost - this.#eventsLost }, 'events were lost: all cgroups are scanned')
+    this.#eventsLost = lost
+    this.#scans.next('events lost')
+  }
+
+  #sweep(): void {
+    const { kernel, log } = this.#parts
+    const states = this.#roster.states
+    const cgroups = new Set(states.flatMap(({ cgroup }) => (cgroup === undefined ? [] : [cgroup.id])))
+    const netns = new Set(states.flatMap((state) => (state.netns === undefined ? [] : [state.netns])))
+    const swept = sweep({ cgroups, netns }, kernel.maps, kernel.lookups)
+    kernel.sweep(existsSync)
+    if (swept > 0) log.info({ pods: swept }, 'pods that ended meanwhile were swept')
+  }
+
+  #onZtunnels(ztunnels: readonly ZtunnelInfo[]): void {
+    this.#ztunnels = ztunnels
+    this.#parts.kernel.sweep(existsSync)
+  }
+
+  #status() {
+    return agentReport({
+      parts: this.#parts,
+      startedAt: this.#startedAt,
+      ready: this.#ready,
+      problems: this.#problems.texts,
+      states: this.#roster.states,
+      ztunnels: this.#ztunnels,
+      addressesOf: (uid) => this.#reconciler.dwelling(uid)?.netns.addresses,
+      drift: this.#verifier.drift,
+      resyncs: this.#resyncs,
+      refusedZtunnels: this.#zds.refused
+    })
+  }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel's events and the scans as one stream of process facts.
+
+import { concatMap, from, map, merge, type Observable, of } from 'rxjs'
+import { type Event, event_kind } from '#contract'
+import type { Kubepods } from '../processes/kubepods.ts'
+import type { ProcessEvent } from '../processes/process-event.ts'
+
+export interface ProcessSources {
+  readonly kubepods: Pick<Kubepods, 'translate' | 'refresh' | 'scan'>
+  readonly events$: Observable<readonly Event[]>
+  /** Each value asks for a scan of all cgroups. */
+  readonly scans$: Observable<unknown>
+  /** Awaited when a kubepods root or a QoS class was made, before the events after it. */
+  readonly onRoots: () => Promise<void>
+}
+
+/**
+ * Facts in the order of the kernel's events. A scan runs between two batches, never during one, so that a pod that
+ * it no longer finds was not added meanwhile.
+ */
+export function followProcesses({ kubepods, events$, scans$, onRoots }: ProcessSources): Observable<ProcessEvent> {
+  const scan = async (): Promise<readonly ProcessEvent[]> => {
+    await kubepods.refresh()
+    return kubepods.scan()
+  }
+  const translate = (events: readonly Event[]) =>
+    events.flatMap((event) => {
+      const fact = kubepods.translate(event)
+      return fact === undefined ? [] : [fact]
+    })
+  const batch = async (events: readonly Event[]): Promise<readonly ProcessEvent[]> => {
+    const facts: ProcessEvent[] = []
+    for (const event of events) {
+      if (event.kind === event_kind.EVENT_ROOT_ADDED) {
+        await onRoots()
+        facts.push(...(await scan()))
+      } else facts.push(...translate([event]))
+    }
+    return facts
+  }
+  const rooted = (events: readonly Event[]) => events.some(({ kind }) => kind === event_kind.EVENT_ROOT_ADDED)
+  const work$ = merge(
+    events$.pipe(map((events) => (rooted(events) ? () => from(batch(events)) : () => of(translate(events))))),
+    scans$.pipe(map(() => () => from(scan())))
+  )
+  return work$.pipe(
+    concatMap((work) => work()),
+    concatMap((facts) => from(facts))
+  )
+}
+

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything in the kernel that is not one pod's: loaded, attached, and told what it must know.
+
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { hrtime } from 'node:process'
+import { counter, nested_netns } from '#contract'
+import type { BpfMap, Layout } from '#native'
+import type { Config } from '../config/schema.ts'
+import { CgroupHooks } from '../hooks/cgroup-hooks.ts'
+import { Lookups } from '../hooks/lookups.ts'
+import { type LoadedHooks, loadHooks } from '../hooks/objects.ts'
+import { type RoleCgroup, Roles } from '../hooks/roles.ts'
+import type { KernelMaps } from '../maps/kernel-maps.ts'
+import type { PinPaths } from '../maps/pin-paths.ts'
+import { PodEntries } from '../maps/pod-entries.ts'
+import type { CgroupRoot } from '../processes/roots.ts'
+import type { ZtunnelInfo } from '../ztunnel/workload.ts'
+import type { Node } from './node.ts'
+
+const NS_PER_MS = 1_000_000n
+const ONLY = 0
+
+export class KernelSide {
+  readonly maps: KernelMaps
+  readonly entries: PodEntries
+  readonly lookups: Lookups
+  readonly cgroups: CgroupHooks
+  readonly #hooks: LoadedHooks
+  readonly #roles: Roles
+  readonly #config: Config
+  readonly #ztunnels = new Map<bigint, string>()
+
+  /** @param directory of the built kernel objects */
+  constructor(directory: string, pins: PinPaths, node: Node, config: Config) {
+    for (const path of [pins.maps, pins.links]) mkdirSync(path, { recursive: true })
+    mkdirSync(dirname(config.controlSocket), { recursive: true })
+    const { steering, heartbeatStale, maxPods, maxConnections, ringBufferBytes } = config
+    this.#config = config
+    this.#hooks = loadHooks(
+      directory,
+      pins.maps,
+      {
+        host_netns: node.hostNetns.cookie,
+        steer_mark: steering.mark,
+        steer_mask: steering.mask,
+        heartbeat_stale_ns: BigInt(heartbeatStale) * NS_PER_MS
+      },
+      {
+        cgroup_pod: maxPods,
+        netns_pod: maxPods,
+        pod_stat: maxPods,
+        pod_record: maxPods,
+        own_addr: maxPods * 4,
+        listener: maxPods * 8,
+        seen_netns: maxPods * 2,
+        exempt: maxConnections,
+        events: ringBufferBytes
+      }
+    )
+    this.maps = this.#hooks.maps
+    this.entries = new PodEntries(this.maps)
+    this.lookups = new Lookups(this.#hooks.objects.lookup.program('lookup'), pins.links)
+    this.cgroups = new CgroupHooks(this.#hooks.objects, pins.links)
+    this.#roles = new Roles(this.maps.role)
+  }
+
+  get events(): { readonly map: BpfMap; readonly layout: Layout } {
+    const { observe } = this.#hooks.objects
+    return { map: observe.map('events'), layout: observe.layout('event') }
+  }
+
+  beat(): void {
+    this.maps.heartbeat.set(ONLY, hrtime.bigint())
+  }
+
+  /** Says where pods lie, and attaches the hooks there. Roots come before the tracepoints that look for them. */
+  follow(roots: readonly CgroupRoot[]): void {
+    const levels = roots.map(({ level }) => level + 1)
+    this.maps.settings.set(ONLY, {
+      strict: this.#config.strict ? 1 : 0,
+      nested: this.#config.nestedNetns === 'pass' ? nested_netns.NESTED_PASS : nested_netns.NESTED_REFUSE,
+      pod_level_min: levels.length === 0 ? 0 : Math.min(...levels),
+      pod_level_max: levels.length === 0 ? 0 : Math.max(...levels)
+    })
+    for (const root of roots) {
+      if (root.qos === 'guaranteed') this.cgroups.attachRoot(root.path)
+      this.maps.cgroup_root.set(root.id, { pod_level: root.level + 1 })
+    }
+  }
+
+  observe(processEvents: boolean): void {
+    if (processEvents) this.cgroups.attachTracing()
+    else this.cgroups.detachTracing()
+  }
+
+  /** What the kernel says of a pod cgroup now. */
+  read(cgroup: bigint) {
+    const { verdict, netns } = this.entries.read(cgroup)
+    const unfitted = verdict === 'none' && this.overflow > 0n
+    return {
+      verdict: unfitted ? ('unknown' as const) : verdict,
+      netns,
+      prepared: netns !== undefined && this.lookups.has(netns)
+    }
+  }
+
+  /** The agent asks the API server and resolvers while everything is held. */
+  exemptAgent(cgroup: RoleCgroup): void {
+    this.#roles.grant('agent', cgroup)
+  }
+
+  /** Before ztunnel is told of a pod: its listeners and connections make themselves known. */
+  admitZtunnel({ cgroup }: ZtunnelInfo): void {
+    this.cgroups.attachZtunnel(cgroup.path)
+    this.#roles.grant('ztunnel', cgroup)
+    this.#ztunnels.set(cgroup.id, cgroup.path)
+  }
+
+  /** Frees what belonged to cgroups that are gone. */
+  sweep(exists: (path: string) => boolean): void {
+    this.cgroups.sweep()
+    this.#roles.sweep((id) => {
+      const path = this.#ztunnels.get(id)
+      return path === undefined || exists(path)
+    })
+  }
+
+  /** By the names of enum counter, in lower case without COUNT_. */
+  counters(): Record<string, number> {
+    return Object.fromEntries(
+      Object.entries(counter)
+        .filter(([name]) => name.startsWith('COUNT_'))
+        .map(([name, index]) => [name.slice('COUNT_'.length).toLowerCase(), this.#sum(index)])
+    )
+  }
+
+  /** Events that found the ring buffer full, since the maps were made. */
+  get eventsLost(): number {
+    return this.#sum(counter.COUNT_EVENTS_LOST)
+  }
+
+  /** Pods that the map could not take; hooks hold every pod without an entry until it is cleared. */
+  get overflow(): bigint {
+    return this.maps.overflow.get(ONLY) ?? 0n
+  }
+
+  clearOverflow(): void {
+    this.maps.overflow.set(ONLY, 0n)
+  }
+
+  /** The programs stay attached. */
+  close(): void {
+    this.cgroups.close()
+    this.#hooks.close()
+  }
+
+  #sum(index: number): number {
+    return Number(this.maps.counter.getPerCpu(index).reduce((sum, value) => sum + value, 0n))
+  }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Walks the pods and the hooks in rounds, and visits one pod at once when its namespace was changed.
+
+import type { Logger } from 'pino'
+import { causeText } from '../errors/error.ts'
+import type { PodUid } from '../pods/pod.ts'
+import type { Roster } from '../pods/roster.ts'
+import { isSteered } from '../pods/state.ts'
+import type { Verifier } from '../reconcile/verifier.ts'
+import type { KernelSide } from './kernel-side.ts'
+
+export interface PatrolOptions {
+  readonly kernel: KernelSide
+  readonly verifier: Verifier
+  readonly roster: Roster
+  /** Attaches what is not attached any more. */
+  readonly followRoots: () => void
+  readonly onVerified: (uid: PodUid) => void
+  readonly log: Logger
+}
+
+export class Patrol {
+  readonly #options: PatrolOptions
+  readonly #visiting = new Map<PodUid, 'once' | 'again'>()
+  #walking = false
+  #closed = false
+
+  constructor(options: PatrolOptions) {
+    this.#options = options
+  }
+
+  /** A round that is still under way is not joined by another. */
+  round(): void {
+    if (this.#walking || this.#closed) return
+    this.#walking = true
+    void this.#walk().finally(() => {
+      this.#walking = false
+    })
+  }
+
+  /** At once; a change during the visit is looked at in one more. */
+  visit(uid: PodUid): void {
+    if (this.#closed) return
+    if (this.#visiting.has(uid)) {
+      this.#visiting.set(uid, 'again')
+      return
+    }
+    this.#visiting.set(uid, 'once')
+    void this.#verify(uid).finally(() => {
+      const again = this.#visiting.get(uid) === 'again'
+      this.#visiting.delete(uid)
+      if (again) this.visit(uid)
+    })
+  }
+
+  close(): void {
+    this.#closed = true
+  }
+
+  async #walk(): Promise<void> {
+    const { roster, verifier, log } = this.#options
+    try {
+      this.#verifyHooks()
+      for (const state of roster.states) verifier.verifyEntry(state)
+      this.#verifyRoom()
+      for (const { uid } of roster.states.filter(isSteered)) {
+        if (!this.#closed) await this.#verify(uid)
+      }
+    } catch (error) {
+      log.error({ err: causeText(error) }, 'verification is incomplete')
+    }
+  }
+
+  async #verify(uid: PodUid): Promise<void> {
+    const state = this.#options.roster.find(uid)
+    if (state === undefined || !isSteered(state)) return
+    if (await this.#options.verifier.verify(state)) this.#options.onVerified(uid)
+  }
+
+  #verifyHooks(): void {
+    const { kernel, verifier, followRoots } = this.#options
+    const broken = kernel.cgroups.broken
+    if (broken.length === 0) return
+    followRoots()
+    for (const name of broken) verifier.note('hook', `${name} was detached`)
+  }
+
+  /** Once every pod has its entry, pods without one are no pods of ours again. */
+  #verifyRoom(): void {
+    const { kernel, roster, log } = this.#options
+    const overflow = kernel.overflow
+    if (overflow === 0n) return
+    const missing = roster.states.filter(
+      ({ cgroup }) => cgroup !== undefined && kernel.entries.read(cgroup.id).verdict === 'none'
+    )
+    if (missing.length === 0) kernel.clearOverflow()
+    else log.error({ pods: missing.length }, 'map of pods is full: pods without an entry are held; raise maxPods')
+  }
+}

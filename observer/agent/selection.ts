@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { Config } from '../config/schema.ts'
+import { type SelectionPolicy, UNSUPPORTED_RUNTIME_CLASSES } from '../membership/policy.ts'
+
+export function selectionPolicy({ excludeNamespaces, allowPodOptOut, ztunnel }: Config): SelectionPolicy {
+  const { namespace, serviceAccount } = ztunnel
+  return {
+    excludeNamespaces,
+    allowPodOptOut,
+    ztunnel: { namespace, serviceAccount },
+    unsupportedRuntimeClasses: UNSUPPORTED_RUNTIME_CLASSES
+  }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// The living agent's answer to `sluice status`.
+
+import { pid } from 'node:process'
+import type { PodStat } from '#contract'
+import type { PodState } from '../pods/state.ts'
+import type { ZtunnelInfo } from '../ztunnel/workload.ts'
+import { type PodStatus, podState, type StatusReport } from './protocol.ts'
+
+export interface ReportFacts {
+  readonly version: string
+  /** Unix milliseconds. */
+  readonly startedAt: number
+  readonly source: 'manifest' | 'kubernetes'
+  readonly ready: boolean
+  readonly problems: readonly string[]
+  readonly states: readonly PodState[]
+  readonly ztunnels: readonly ZtunnelInfo[]
+  readonly ipsOf: (state: PodState) => readonly string[]
+  readonly statOf: (netns: bigint) => PodStat | undefined
+  /** Of the cgroup2 mount; paths are told below it. */
+  readonly cgroup2: string
+  readonly counters: Readonly<Record<string, number>>
+  readonly drift: Readonly<Record<string, number>>
+  readonly resyncs: number
+  readonly refusedZtunnels: number
+}
+
+export function statusReport(facts: ReportFacts): StatusReport {
+  const { version, startedAt, source, ready, problems, counters, drift, resyncs, refusedZtunnels } = facts
+  return {
+    version,
+    agent: { running: true, pid, startedAt: iso(startedAt), source, ready, problems: [...problems] },
+    ztunnels: facts.ztunnels.map(({ pid: peer, cgroup, connectedAt }) => ({
+      pid: peer,
+      cgroup: below(cgroup.path, facts.cgroup2),
+      connectedAt: iso(connectedAt)
+    })),
+    pods: facts.states.map((state) => podStatus(state, facts)),
+    counters: { ...counters },
+    drift: { ...drift },
+    resyncs,
+    refusedZtunnels
+  }
+}
+
+function podStatus(state: PodState, facts: ReportFacts): PodStatus {
+  const { pod, uid, cgroup, netns, membership, lastError } = state
+  const stat = netns === undefined ? undefined : facts.statOf(netns)
+  return {
+    namespace: pod?.namespace ?? '',
+    name: pod?.name ?? '',
+    uid,
+    ips: [...facts.ipsOf(state)],
+    ...(cgroup === undefined ? {} : { cgroup: below(cgroup.path, facts.cgroup2) }),
+    cgroupId: String(cgroup?.id ?? 0n),
+    ...(netns === undefined ? {} : { netns: String(netns) }),
+    state: shownState(state),
+    since: iso(state.since),
+    steered: Number((stat?.steered ?? 0n) + (stat?.accepted ?? 0n)),
+    refused: Number(stat?.refused ?? 0n),
+    ...(lastError === undefined ? {} : { lastError }),
+    reason: membership?.reason ?? 'no source has named it yet',
+    outside: membership?.decision !== 'in'
+  }
+}
+
+/** What the phase alone does not say: why a pod is outside, and that nobody has judged it. */
+export function shownState({ phase, verdict, membership }: PodState): PodStatus['state'] {
+  if (phase === 'outside' && membership?.decision === 'unsupported') return 'unsupported'
+  if (phase === 'known' && verdict === 'unknown') return 'unknown'
+  return podState.parse(phase)
+}
+
+function below(path: string, root: string): string {
+  return path.startsWith(`${root}/`) ? path.slice(root.length) : path
+}
+
+function iso(milliseconds: number): string {
+  return new Date(milliseconds).toISOString()
+}

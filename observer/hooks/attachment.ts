@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attached programs, pinned so that they outlive the agent. What is pinned already gets the new program in
+// place, without a moment in which nothing is attached.
+
+import { existsSync, readdirSync, statSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { Link, NativeError, type Program } from '#native'
+import { SluiceError } from '../errors/error.ts'
+
+/** A link pinned at a path of the agent's own. */
+export class Attachment {
+  readonly path: string
+  #link: Link
+
+  private constructor(path: string, link: Link) {
+    this.path = path
+    this.#link = link
+  }
+
+  /**
+   * @param path where the link is pinned
+   * @param attach called when nothing usable is pinned there
+   * @throws SluiceError SLUICE_ERR_HOOKS_ATTACH
+   */
+  static ensure(path: string, program: Program, attach: () => Link): Attachment {
+    const pinned = openUsable(path)
+    try {
+      if (pinned !== undefined) {
+        pinned.update(program)
+        return new Attachment(path, pinned)
+      }
+      const link = attach()
+      link.pin(path)
+      return new Attachment(path, link)
+    } catch (error) {
+      pinned?.close()
+      throw new SluiceError('SLUICE_ERR_HOOKS_ATTACH', { program: program.name, path }, error)
+    }
+  }
+
+  /** For links whose program cannot be exchanged: the new one is attached before the former goes. */
+  static renew(path: string, program: Program, attach: () => Link): Attachment {
+    try {
+      const link = attach()
+      if (existsSync(path)) unlinkSync(path)
+      link.pin(path)
+      return new Attachment(path, link)
+    } catch (error) {
+      throw new SluiceError('SLUICE_ERR_HOOKS_ATTACH', { program: program.name, path }, error)
+    }
+  }
+
+  /** Attached still, and pinned where we left it. */
+  get intact(): boolean {
+    try {
+      return this.#link.info().id !== 0 && existsSync(this.path)
+    } catch (error) {
+      if (error instanceof NativeError) return false
+      throw error
+    }
+  }
+
+  /** Detaches for good. */
+  remove(): void {
+    if (existsSync(this.path)) unlinkSync(this.path)
+    this.#link.close()
+  }
+
+  /** Lets go of the descriptor; the pin keeps the program attached. */
+  close(): void {
+    this.#link.close()
+  }
+}
+
+/** A pinned link whose target is gone answers no questions: it is swept here. */
+function openUsable(path: string): Link | undefined {
+  if (!existsSync(path)) return undefined
+  const link = Link.openPinned(path)
+  try {
+    link.info()
+    return link
+  } catch (error) {
+    link.close()
+    if (!(error instanceof NativeError)) throw error
+    unlinkSync(path)
+    return undefined
+  }
+}
+
+export function pinnedNames(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory) : []
+}
+
+export function inodeOf(path: string): bigint {
+  return statSync(path, { bigint: true }).ino
+}
+
+export function linkPath(directory: string, program: string, target: bigint): string {
+  return join(directory, `${program}@${target}`)
+}

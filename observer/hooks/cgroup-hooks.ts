@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which programs are attached to which cgroup.
+
+import { basename, join } from 'node:path'
+import { unlinkSync } from 'node:fs'
+import { NativeError, Link, type Program } from '#native'
+import { Attachment, inodeOf, linkPath, pinnedNames } from './attachment.ts'
+import type { KernelObjects } from './objects.ts'
+
+export class CgroupHooks {
+  readonly #objects: KernelObjects
+  readonly #links: string
+  readonly #attached = new Map<string, Attachment>()
+
+  /** @param links directory of the pinned links */
+  constructor(objects: KernelObjects, links: string) {
+    this.#objects = objects
+    this.#links = links
+  }
+
+  /** Egress and its guard, for every pod below a kubepods root. */
+  attachRoot(path: string): void {
+    this.#attach(path, [
+      this.#objects.guard.program('setsockopt'),
+      ...['connect4', 'connect6', 'sendmsg4', 'sendmsg6'].map((name) => this.#objects.connect.program(name))
+    ])
+  }
+
+  /**
+   * ztunnel's sockets. Its cgroup need not lie below a kubepods root, so that the connect hooks come too; where it
+   * does they run twice, to the same end.
+   */
+  attachZtunnel(path: string): void {
+    this.#attach(path, [
+      this.#objects.ztunnel.program('ztunnel_tcp'),
+      this.#objects.connect.program('connect4'),
+      this.#objects.connect.program('connect6')
+    ])
+  }
+
+  /** The tracepoints; a tracing link takes no other program, so they are renewed. */
+  attachTracing(): void {
+    const names = ['handle_mkdir', 'handle_rmdir', 'handle_fork', 'handle_exec', 'handle_attach'] as const
+    for (const name of names) {
+      const program = this.#objects.observe.program(name)
+      const path = join(this.#links, name)
+      this.#keep(Attachment.renew(path, program, () => program.attachTracing()))
+    }
+  }
+
+  detachTracing(): void {
+    for (const name of pinnedNames(this.#links)) {
+      if (name.startsWith('handle_')) unlinkSync(join(this.#links, name))
+    }
+  }
+
+  /** Names of links that are not attached any more though they should be. */
+  get broken(): readonly string[] {
+    return [...this.#attached.values()].filter(({ intact }) => !intact).map(({ path }) => basename(path))
+  }
+
+  /** Removes the pins of links whose cgroup is gone, also those of a former agent. */
+  sweep(): readonly string[] {
+    return pinnedNames(this.#links).filter((name) => {
+      const path = join(this.#links, name)
+      if (!isGone(path)) return false
+      this.#attached.get(path)?.close()
+      this.#attached.delete(path)
+      unlinkSync(path)
+      return true
+    })
+  }
+
+  close(): void {
+    for (const attachment of this.#attached.values()) attachment.close()
+    this.#attached.clear()
+  }
+
+  #attach(cgroup: string, programs: readonly Program[]): void {
+    const id = inodeOf(cgroup)
+    for (const program of programs) {
+      const path = linkPath(this.#links, program.name, id)
+      this.#keep(Attachment.ensure(path, program, () => program.attachCgroup(cgroup)))
+    }
+  }
+
+  #keep(attachment: Attachment): void {
+    this.#attached.get(attachment.path)?.close()
+    this.#attached.set(attachment.path, attachment)
+  }
+}
+
+function isGone(path: string): boolean {
+  using link = Link.openPinned(path)
+  try {
+    link.info()
+    return false
+  } catch (error) {
+    if (error instanceof NativeError && error.code === 'EBPF_LINK_GONE') return true
+    throw error
+  }
+}

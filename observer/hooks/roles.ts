@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tells the hooks whose processes are never steered and never held.
+
+import { role_kind, role_limits } from '#contract'
+import { SluiceError } from '../errors/error.ts'
+import type { KernelMaps } from '../maps/kernel-maps.ts'
+
+export interface RoleCgroup {
+  readonly id: bigint
+  /** The cgroup2 root is 0. */
+  readonly level: number
+}
+
+export type RoleName = 'agent' | 'ztunnel'
+
+const KINDS = { agent: role_kind.ROLE_AGENT, ztunnel: role_kind.ROLE_ZTUNNEL } as const
+
+export class Roles {
+  readonly #map: KernelMaps['role']
+
+  constructor(map: KernelMaps['role']) {
+    this.#map = map
+  }
+
+  /** @throws SluiceError SLUICE_ERR_HOOKS_ROLES: no element is free */
+  grant(name: RoleName, { id, level }: RoleCgroup): void {
+    const elements = this.#elements()
+    if (elements.some(({ role }) => role.cgroup === id && role.kind === KINDS[name])) return
+    const free = elements.find(({ role }) => role.cgroup === 0n || role.cgroup === id)
+    if (free === undefined) throw new SluiceError('SLUICE_ERR_HOOKS_ROLES', { limit: role_limits.ROLES })
+    this.#map.set(free.index, { cgroup: id, level, kind: KINDS[name] })
+  }
+
+  /** Frees the elements of cgroups for which `exists` says no. */
+  sweep(exists: (cgroup: bigint) => boolean): void {
+    for (const { index, role } of this.#elements()) {
+      if (role.cgroup === 0n || exists(role.cgroup)) continue
+      this.#map.set(index, { cgroup: 0n, level: 0, kind: role_kind.ROLE_NONE })
+    }
+  }
+
+  #elements() {
+    return Array.from({ length: role_limits.ROLES }, (_, index) => {
+      const role = this.#map.get(index)
+      return { index, role: role ?? { cgroup: 0n, level: 0, kind: role_kind.ROLE_NONE } }
+    })
+  }
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// An open network namespace of a pod, and what the agent has made in it.
+
+import { type Address, Netns, type NetnsWatch } from '#native'
+import { SluiceError } from '../errors/error.ts'
+import type { PodAddresses } from '../maps/pod-entries.ts'
+import { type Drift, driftOf } from './drift.ts'
+import { applying, type NetnsPlan, planNetns, removing, type Steering } from './plan.ts'
+
+export class PodNetns {
+  readonly cookie: bigint
+  readonly inode: number
+  readonly #netns: Netns
+  readonly #steering: Steering
+  #addresses: PodAddresses
+  #plan: NetnsPlan | undefined
+  #changed: NetnsPlan['sysctls'] = []
+  #watch: NetnsWatch | undefined
+  #turn: Promise<unknown> = Promise.resolve()
+
+  private constructor(netns: Netns, cookie: bigint, addresses: PodAddresses, steering: Steering) {
+    this.#netns = netns
+    this.cookie = cookie
+    this.inode = netns.inode
+    this.#addresses = addresses
+    this.#steering = steering
+  }
+
+  /** The descriptor stays this object's. */
+  get fd(): number {
+    return this.#netns.fd
+  }
+
+  get addresses(): PodAddresses {
+    return this.#addresses
+  }
+
+  /** Settings that were changed here, with the values that they had. */
+  get changedSysctls(): NetnsPlan['sysctls'] {
+    return this.#changed
+  }
+
+  /**
+   * @param path `/proc/<pid>/ns/net`
+   * @param preferred what the source says the pod's addresses are; may be empty
+   * @throws NativeError ENETNS_GONE
+   */
+  static async open(path: string, preferred: readonly string[], steering: Steering): Promise<PodNetns> {
+    const netns = Netns.open(path)
+    try {
+      const [cookie, addresses] = await netns.run([{ op: 'cookie' }, { op: 'addresses' }])
+      return new PodNetns(netns, cookie, podAddresses(addresses, preferred), steering)
+    } catch (error) {
+      netns.close()
+      throw error
+    }
+  }
+
+  /**
+   * Makes rules, routes and sysctls; what is there already stays.
+   * @param adopted a former agent prepared it: the settings it found then are taken to be the kernel's defaults
+   * @throws SluiceError SLUICE_ERR_NETNS_NO_ADDRESS, SLUICE_ERR_NETNS_PREPARE
+   */
+  prepare(adopted: boolean): Promise<void> {
+    return this.#exclusive(() => this.#prepare(adopted))
+  }
+
+  async #prepare(adopted: boolean): Promise<void> {
+    const { ipv4, ipv6 } = this.#addresses
+    if (ipv4 === undefined && ipv6 === undefined) throw new SluiceError('SLUICE_ERR_NETNS_NO_ADDRESS')
+    const [reflect, loDisabled] = await this.#netns.run([
+      { op: 'get-sysctl', name: 'net.ipv6.fwmark_reflect' },
+      { op: 'get-sysctl', name: 'net.ipv6.conf.lo.disable_ipv6' }
+    ])
+    const ipv6Supported = reflect !== undefined
+    const plan = planNetns(this.#steering, { ipv4, ipv6: loDisabled === '1' ? undefined : ipv6, ipv6Supported })
+    this.#plan = plan
+    if (adopted) this.#changed = plan.sysctls.map(({ name }) => ({ name, value: '0' }))
+    await this.#apply(plan)
+  }
+
+  /** Follows changes by others until closed. */
+  async follow(onChange: () => void): Promise<void> {
+    this.#watch ??= await this.#netns.watch(onChange)
+  }
+
+  /** What is no longer as planned; mended on the way out. */
+  verify(): Promise<readonly Drift[]> {
+    return this.#exclusive(() => this.#verify())
+  }
+
+  async #verify(): Promise<readonly Drift[]> {
+    const plan = this.#plan
+    if (plan === undefined) return []
+    const { table } = this.#steering
+    const sysctlReads = plan.sysctls.map(({ name }) => ({ op: 'get-sysctl', name }) as const)
+    const [rules4, rules6, routes4, routes6, ...values] = await this.#netns.run([
+      { op: 'rules', family: 'ipv4' },
+      { op: 'rules', family: 'ipv6' },
+      { op: 'routes', family: 'ipv4', table },
+      { op: 'routes', family: 'ipv6', table },
+      ...sysctlReads
+    ])
+    const drift = driftOf(plan, {
+      rules: [...rules4, ...rules6],
+      routes: [...routes4, ...routes6],
+      sysctls: Object.fromEntries(plan.sysctls.map(({ name }, index) => [name, values[index]]))
+    })
+    if (drift.length > 0) await this.#apply(plan)
+    return drift
+  }
+
+  /** Reads the addresses again. */
+  async readAddresses(preferred: readonly string[]): Promise<PodAddresses> {
+    const [addresses] = await this.#netns.run([{ op: 'addresses' }])
+    this.#addresses = podAddresses(addresses, preferred)
+    return this.#addresses
+  }
+
+  /** TCP sockets that still carry our mark. */
+  async steeredSockets(): Promise<number> {
+    const { mark, mask } = this.#steering
+    const [count] = await this.#netns.run([{ op: 'count-sockets', mark, mask }])
+    return count
+  }
+
+  /** Takes back what `prepare` made. */
+  restore(): Promise<void> {
+    return this.#exclusive(async () => {
+      if (this.#plan === undefined) return
+      await this.#netns.run(removing(this.#plan, this.#changed))
+      this.#plan = undefined
+      this.#changed = []
+    })
+  }
+
+  close(): void {
+    this.#watch?.close()
+    this.#watch = undefined
+    this.#netns.close()
+  }
+
+  /** A verification that mends must not overtake a restoration. */
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work)
+    this.#turn = done.catch(() => undefined)
+    return done
+  }
+
+  async #apply(plan: NetnsPlan): Promise<void> {
+    try {
+      const results: readonly unknown[] = await this.#netns.run(applying(plan))
+      const former = results.slice(-plan.sysctls.length)
+      const changed = plan.sysctls.flatMap(({ name, value }, index) => {
+        const before = former[index]
+        return typeof before === 'string' && before !== value ? [{ name, value: before }] : []
+      })
+      this.#changed = [...this.#changed, ...changed.filter(({ name }) => !this.#changed.some((c) => c.name === name))]
+    } catch (error) {
+      throw new SluiceError('SLUICE_ERR_NETNS_PREPARE', {}, error)
+    }
+  }
+}
+
+/** One address for each family: the one that the source names, else the first global one. */
+export function podAddresses(addresses: readonly Address[], preferred: readonly string[]): PodAddresses {
+  const own = addresses.filter(({ scope }) => scope !== 'host')
+  const choose = (family: Address['family']) => {
+    const global = own.filter((each) => each.family === family && each.scope === 'global')
+    return (global.find(({ address }) => preferred.includes(address)) ?? global[0])?.address
+  }
+  const ipv4 = choose('ipv4')
+  const ipv6 = choose('ipv6')
+  const more = own.map(({ address }) => address).filter((address) => address !== ipv4 && address !== ipv6)
+  return { ipv4, ipv6, more: [...new Set(more)] }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Takes a pod out of the mesh. Its new connections pass at once; those that ztunnel carries may end first,
+// because a Del ends them.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { PodEntries } from '../maps/pod-entries.ts'
+import type { ZdsServer } from '../ztunnel/server.ts'
+import type { Dwelling } from './enrolment.ts'
+
+const FIRST_LOOK_MS = 20
+const LAST_LOOK_MS = 1_000
+
+/**
+ * Waits until no socket of the pod carries the mark.
+ * @param timeoutMs 0 waits not at all
+ * @returns how many were left
+ */
+export async function drain(dwelling: Dwelling, timeoutMs: number, signal: AbortSignal): Promise<number> {
+  const deadline = performance.now() + timeoutMs
+  for (let pause = FIRST_LOOK_MS; ; pause = Math.min(LAST_LOOK_MS, pause * 2)) {
+    const left = await dwelling.netns.steeredSockets()
+    if (left === 0 || performance.now() + pause > deadline) return left
+    await sleep(pause, undefined, { signal })
+  }
+}
+
+/** The pod must not be steered any more. */
+export async function depart(
+  uid: string,
+  dwelling: Dwelling,
+  entries: PodEntries,
+  zds: Pick<ZdsServer, 'withdraw'>
+): Promise<void> {
+  await zds.withdraw(uid)
+  await dwelling.netns.restore()
+  dwelling.lookup?.remove()
+  dwelling.lookup = undefined
+  entries.writeNetns(dwelling.netns.cookie, dwelling.netns.addresses, { ...dwelling.netns.addresses, more: [] })
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Takes a pod into the mesh, in the order in which each step leaves nothing open: first the lookup that
+// drops, then the routing, then ztunnel, and only then the verdict that steers. Every step may be repeated.
+
+import { listener_slot, ztunnel_port } from '#contract'
+import { SluiceError } from '../errors/error.ts'
+import type { Attachment } from '../hooks/attachment.ts'
+import type { Lookups } from '../hooks/lookups.ts'
+import type { KernelMaps } from '../maps/kernel-maps.ts'
+import { NO_ADDRESSES, type PodEntries } from '../maps/pod-entries.ts'
+import type { PodNetns } from '../netns/pod-netns.ts'
+import { podRef } from '../pods/pod.ts'
+import type { PodState } from '../pods/state.ts'
+import type { ZdsServer } from '../ztunnel/server.ts'
+
+/** What the agent holds open for a pod of the mesh. */
+export interface Dwelling {
+  readonly netns: PodNetns
+  lookup: Attachment | undefined
+}
+
+export interface EnrolmentParts {
+  readonly entries: PodEntries
+  readonly lookups: Lookups
+  readonly listeners: KernelMaps['listener']
+  readonly zds: Pick<ZdsServer, 'offer' | 'keep'>
+}
+
+/**
+ * @param dwelling the pod's open namespace; this function fills in the lookup
+ * @param signal aborted when the pod leaves or goes meanwhile
+ * @throws SluiceError, NativeError: nothing is steered then, and the pod keeps the verdict that it had
+ */
+export async function enrol(
+  state: PodState,
+  dwelling: Dwelling,
+  parts: EnrolmentParts,
+  signal: AbortSignal
+): Promise<void> {
+  const { pod, cgroup, verdict } = state
+  if (pod === undefined || cgroup === undefined || verdict === 'none') throw new SluiceError('SLUICE_ERR_POD_UNKNOWN')
+  const { netns } = dwelling
+  parts.zds.keep(pod.uid)
+  parts.entries.writeNetns(netns.cookie, NO_ADDRESSES, netns.addresses)
+  parts.entries.write(cgroup.id, netns.cookie, verdict, netns.addresses)
+  dwelling.lookup?.close()
+  dwelling.lookup = parts.lookups.attach(netns.cookie, netns.fd)
+  await netns.prepare(verdict === 'steer')
+  signal.throwIfAborted()
+  const { uid, name, namespace, serviceAccount } = pod
+  await unlessAborted(parts.zds.offer({ uid, name, namespace, serviceAccount, netnsFd: netns.fd }), signal)
+  requireListeners(parts.listeners, netns.cookie, podRef(pod))
+  parts.entries.write(cgroup.id, netns.cookie, 'steer', netns.addresses)
+}
+
+/** An offer that is called off stays made: what comes next repeats it or withdraws it. */
+async function unlessAborted(offer: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = new Promise<never>((_, reject) => {
+    const fail = () => reject(signal.reason as Error)
+    if (signal.aborted) fail()
+    else signal.addEventListener('abort', fail, { once: true })
+  })
+  await Promise.race([offer, aborted])
+}
+
+/** The ports of ztunnel in that namespace that have no listener of its own. */
+export function missingListeners(listeners: KernelMaps['listener'], netns: bigint): number[] {
+  const present = new Set(
+    listeners
+      .keys()
+      .filter((key) => key.netns === netns && key.slot !== listener_slot.SLOT_PARKED)
+      .map(({ port }) => port)
+  )
+  return [ztunnel_port.ZTUNNEL_OUTBOUND, ztunnel_port.ZTUNNEL_INBOUND].filter((port) => !present.has(port))
+}
+
+function requireListeners(listeners: KernelMaps['listener'], netns: bigint, pod: string): void {
+  const ports = missingListeners(listeners, netns)
+  if (ports.length > 0) throw new SluiceError('SLUICE_ERR_ZTUNNEL_NOT_LISTENING', { pod, ports: ports.join(', ') })
+}

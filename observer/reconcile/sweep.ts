@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What pods that ended while no agent ran have left in the maps.
+
+import type { Lookups } from '../hooks/lookups.ts'
+import type { KernelMaps } from '../maps/kernel-maps.ts'
+
+export interface Living {
+  readonly cgroups: ReadonlySet<bigint>
+  /** Cookies of the namespaces of living pods, as far as they are known. */
+  readonly netns: ReadonlySet<bigint>
+}
+
+type Maps = Pick<KernelMaps, 'cgroup_pod' | 'netns_pod' | 'own_addr' | 'pod_stat' | 'pod_record'>
+
+/** @returns how many pods were swept */
+export function sweep(living: Living, maps: Maps, lookups: Lookups): number {
+  const dead = maps.cgroup_pod.keys().filter((cgroup) => !living.cgroups.has(cgroup))
+  const deadNetns = maps.netns_pod.keys().filter((netns) => !living.netns.has(netns))
+  maps.cgroup_pod.deleteBatch(dead)
+  maps.pod_record.deleteBatch(maps.pod_record.keys().filter((cgroup) => !living.cgroups.has(cgroup)))
+  maps.netns_pod.deleteBatch(deadNetns)
+  maps.pod_stat.deleteBatch(maps.pod_stat.keys().filter((netns) => !living.netns.has(netns)))
+  maps.own_addr.deleteBatch(maps.own_addr.keys().filter(({ netns }) => !living.netns.has(netns)))
+  for (const netns of lookups.pinned) if (!living.netns.has(netns)) lookups.remove(netns)
+  return Math.max(dead.length, deadNetns.length)
+}

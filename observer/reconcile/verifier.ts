@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compares what the agent believes with the kernel, and mends it. What somebody else changed is counted as drift.
+
+import type { Logger } from 'pino'
+import { causeText } from '../errors/error.ts'
+import type { Lookups } from '../hooks/lookups.ts'
+import type { KernelMaps } from '../maps/kernel-maps.ts'
+import type { PodEntries } from '../maps/pod-entries.ts'
+import type { DriftKind } from '../netns/drift.ts'
+import { podRef } from '../pods/pod.ts'
+import { isSteered, type PodState } from '../pods/state.ts'
+import { type Dwelling, missingListeners } from './enrolment.ts'
+
+export type AnyDrift = DriftKind | 'entry' | 'lookup' | 'listener' | 'hook' | 'address'
+
+export interface VerifierOptions {
+  readonly entries: PodEntries
+  readonly lookups: Lookups
+  readonly listeners: KernelMaps['listener']
+  readonly dwelling: (uid: string) => Dwelling | undefined
+  readonly log: Logger
+}
+
+export class Verifier {
+  readonly #options: VerifierOptions
+  readonly #drift = new Map<AnyDrift, number>()
+
+  constructor(options: VerifierOptions) {
+    this.#options = options
+  }
+
+  /** What was found changed since the agent started, by kind. */
+  get drift(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#drift)
+  }
+
+  note(kind: AnyDrift, what: string, state?: PodState): void {
+    this.#drift.set(kind, (this.#drift.get(kind) ?? 0) + 1)
+    const pod = state?.pod === undefined ? undefined : podRef(state.pod)
+    this.#options.log.warn({ pod, drift: kind, what }, 'drift was found and repaired')
+  }
+
+  /** The pod's verdict as the hooks read it; cheap, for every pod. */
+  verifyEntry(state: PodState): void {
+    const { cgroup, netns, verdict, uid } = state
+    if (cgroup === undefined || verdict === 'none') return
+    const found = this.#options.entries.read(cgroup.id)
+    if (found.verdict === verdict && found.netns === netns) return
+    const addresses = this.#options.dwelling(uid)?.netns.addresses
+    this.#options.entries.write(cgroup.id, netns, verdict, addresses)
+    this.note('entry', `verdict ${found.verdict} instead of ${verdict}`, state)
+  }
+
+  /**
+   * Everything that an enrolled pod needs.
+   * @returns whether the pod is as it should be now
+   */
+  async verify(state: PodState): Promise<boolean> {
+    const dwelling = this.#options.dwelling(state.uid)
+    if (dwelling === undefined || !isSteered(state)) return false
+    try {
+      for (const { kind, what } of await dwelling.netns.verify()) this.note(kind, what, state)
+      await this.#verifyAddresses(state, dwelling)
+      this.#verifyLookup(state, dwelling)
+      return this.#listens(state, dwelling)
+    } catch (error) {
+      const pod = state.pod === undefined ? undefined : podRef(state.pod)
+      this.#options.log.warn({ pod, err: causeText(error) }, 'pod could not be verified')
+      return false
+    }
+  }
+
+  #verifyLookup(state: PodState, dwelling: Dwelling): void {
+    if (dwelling.lookup?.intact === true) return
+    dwelling.lookup?.close()
+    dwelling.lookup = this.#options.lookups.attach(dwelling.netns.cookie, dwelling.netns.fd)
+    this.note('lookup', 'listener lookup was detached', state)
+  }
+
+  async #verifyAddresses(state: PodState, { netns }: Dwelling): Promise<void> {
+    const former = netns.addresses
+    const addresses = await netns.readAddresses(state.pod?.ips ?? [])
+    if (JSON.stringify(former) === JSON.stringify(addresses) || state.cgroup === undefined) return
+    this.#options.entries.writeNetns(netns.cookie, former, addresses)
+    this.#options.entries.write(state.cgroup.id, netns.cookie, 'steer', addresses)
+    await netns.prepare(false)
+  }
+
+  #listens({ pod }: PodState, { netns }: Dwelling): boolean {
+    const ports = missingListeners(this.#options.listeners, netns.cookie)
+    if (ports.length === 0) return true
+    this.#options.log.warn({ pod: pod && podRef(pod), ports }, 'ztunnel does not listen in the pod: it waits')
+    return false
+  }
+}
