@@ -68,7 +68,7 @@ Address ReadAddress(const NetlinkMessage& message) {
     if (attribute.type == IFA_FLAGS) flags = attribute.As<uint32_t>().value_or(flags);
   }
   // On a point-to-point interface IFA_ADDRESS is the other end's.
-  return {body.ifa_family, own.empty() ? peer : own, body.ifa_prefixlen, body.ifa_index, "",
+  return {body.ifa_family,           own.empty() ? peer : own,      body.ifa_prefixlen, body.ifa_index, "",
           ScopeName(body.ifa_scope), (flags & IFA_F_TENTATIVE) != 0};
 }
 

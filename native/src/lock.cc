@@ -11,7 +11,8 @@
 #include "fd.hpp"
 
 namespace {
-// An flock(2) that ends with this handle or its process. The file stays: removing it would let two hold the lock.
+// An flock(2) that ends with this handle or its process. The file stays: removing it would let two hold the
+// lock.
 class FileLock : public Handle {
  public:
   static constexpr napi_type_tag kTag = {0x7e4c1a9b35d0f826, 0x92d5b7604fe1c38a};
@@ -30,8 +31,8 @@ class FileLock : public Handle {
 // False when the path has another file, or none, by now: then the lock on this one keeps nobody away.
 bool IsStillAt(const UniqueFd& file, const std::string& path) {
   struct stat locked, named;
-  return fstat(file.Get(), &locked) == 0 && stat(path.c_str(), &named) == 0 && locked.st_dev == named.st_dev &&
-         locked.st_ino == named.st_ino;
+  return fstat(file.Get(), &locked) == 0 && stat(path.c_str(), &named) == 0 &&
+         locked.st_dev == named.st_dev && locked.st_ino == named.st_ino;
 }
 
 // acquireFileLock(path): handle | undefined
@@ -44,7 +45,8 @@ Napi::Value AcquireFileLock(const Napi::CallbackInfo& info) {
       if (errno == EWOULDBLOCK) return info.Env().Undefined();
       FailErrno("ELOCK", "flock", errno, "cannot lock " + path);
     }
-    if (IsStillAt(file, path)) return WrapHandle(info.Env(), std::make_unique<FileLock>(info.Env(), std::move(file)));
+    if (IsStillAt(file, path))
+      return WrapHandle(info.Env(), std::make_unique<FileLock>(info.Env(), std::move(file)));
   }
 }
 }  // namespace

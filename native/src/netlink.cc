@@ -50,12 +50,14 @@ std::vector<NetlinkAttribute> NetlinkMessage::Attributes(size_t body_size) const
 std::vector<NetlinkMessage> NetlinkMessages(std::span<const uint8_t> bytes) {
   std::vector<NetlinkMessage> messages;
   auto left = static_cast<unsigned>(bytes.size());
-  for (const nlmsghdr* header = Headers(bytes.data()); NLMSG_OK(header, left); header = NLMSG_NEXT(header, left))
+  for (const nlmsghdr* header = Headers(bytes.data()); NLMSG_OK(header, left);
+       header = NLMSG_NEXT(header, left))
     messages.emplace_back(header);
   return messages;
 }
 
-Netlink::Netlink(int protocol) : fd_(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)), buffer_(kReceiveBytes) {
+Netlink::Netlink(int protocol)
+    : fd_(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)), buffer_(kReceiveBytes) {
   if (!fd_) throw KernelError{"socket(AF_NETLINK)", errno, ""};
   // Without these the reasons are missing or a dump is wider than asked: nothing that callers rely on.
   int on = 1;
@@ -71,8 +73,8 @@ int Netlink::Send(NetlinkRequest& request) {
   sockaddr_nl kernel{.nl_family = AF_NETLINK};
   ssize_t sent;
   do {
-    sent = sendto(fd_.Get(), request.bytes_.data(), request.bytes_.size(), 0, reinterpret_cast<sockaddr*>(&kernel),
-                  sizeof kernel);
+    sent = sendto(fd_.Get(), request.bytes_.data(), request.bytes_.size(), 0,
+                  reinterpret_cast<sockaddr*>(&kernel), sizeof kernel);
   } while (sent < 0 && errno == EINTR);
   return sent < 0 ? errno : 0;
 }
@@ -103,7 +105,8 @@ int Netlink::Acknowledge(NetlinkRequest& request) {
   for (;;) {
     if (int error = Receive()) return error;
     auto left = static_cast<unsigned>(received_);
-    for (const nlmsghdr* header = Headers(buffer_.data()); NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
+    for (const nlmsghdr* header = Headers(buffer_.data()); NLMSG_OK(header, left);
+         header = NLMSG_NEXT(header, left)) {
       if (header->nlmsg_seq != sequence_ || header->nlmsg_type != NLMSG_ERROR) continue;
       ReadReason(header);
       return -static_cast<const nlmsgerr*>(NLMSG_DATA(header))->error;
@@ -116,7 +119,8 @@ int Netlink::DumpOnce(NetlinkRequest& request, std::vector<uint8_t>& out, bool& 
   for (;;) {
     if (int error = Receive()) return error;
     auto left = static_cast<unsigned>(received_);
-    for (const nlmsghdr* header = Headers(buffer_.data()); NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
+    for (const nlmsghdr* header = Headers(buffer_.data()); NLMSG_OK(header, left);
+         header = NLMSG_NEXT(header, left)) {
       if (header->nlmsg_seq != sequence_) continue;
       if (header->nlmsg_flags & NLM_F_DUMP_INTR) interrupted = true;
       if (header->nlmsg_type == NLMSG_ERROR) {
@@ -126,7 +130,8 @@ int Netlink::DumpOnce(NetlinkRequest& request, std::vector<uint8_t>& out, bool& 
       if (header->nlmsg_type == NLMSG_DONE) {
         // A dump that fails half-way says so here.
         int result = 0;
-        if (header->nlmsg_len >= NLMSG_LENGTH(sizeof result)) memcpy(&result, NLMSG_DATA(header), sizeof result);
+        if (header->nlmsg_len >= NLMSG_LENGTH(sizeof result))
+          memcpy(&result, NLMSG_DATA(header), sizeof result);
         return result < 0 ? -result : 0;
       }
       auto* start = reinterpret_cast<const uint8_t*>(header);
@@ -145,5 +150,6 @@ std::vector<uint8_t> Netlink::Dump(NetlinkRequest& request, const char* name) {
     if (int error = DumpOnce(request, out, interrupted)) throw KernelError{syscall, error, reason_};
     if (!interrupted) return out;
   }
-  throw KernelError{syscall, EAGAIN, "the table changed during each of " + std::to_string(kDumpTries) + " reads"};
+  throw KernelError{syscall, EAGAIN,
+                    "the table changed during each of " + std::to_string(kDumpTries) + " reads"};
 }

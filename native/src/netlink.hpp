@@ -80,7 +80,8 @@ class NetlinkMessage {
 // The messages in one or more received datagrams.
 std::vector<NetlinkMessage> NetlinkMessages(std::span<const uint8_t> bytes);
 
-// A netlink socket of the calling thread's network namespace. Waits for the kernel, so never on the event loop.
+// A netlink socket of the calling thread's network namespace. Waits for the kernel, so never on the event
+// loop.
 class Netlink {
  public:
   explicit Netlink(int protocol);

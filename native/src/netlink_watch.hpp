@@ -5,9 +5,11 @@
 #include "watch_fd.hpp"
 
 // The bits that lib/netns.ts names.
-constexpr uint32_t kAddressChanged = 1, kRuleChanged = 2, kRouteChanged = 4, kLinkChanged = 8, kAllChanged = 15;
+constexpr uint32_t kAddressChanged = 1, kRuleChanged = 2, kRouteChanged = 4, kLinkChanged = 8,
+                   kAllChanged = 15;
 
-// A subscription to another network namespace's addresses, rules, routes and links. Keeps that namespace alive.
+// A subscription to another network namespace's addresses, rules, routes and links. Keeps that namespace
+// alive.
 class NetlinkWatch : public Handle {
  public:
   static constexpr napi_type_tag kTag = {0x6a1f0d3e5b7c4892, 0x9e21c04d7a5b6f13};

@@ -38,8 +38,11 @@ Napi::Value OpenNetns(const Napi::CallbackInfo& info) {
   UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) {
     bool gone = errno == ENOENT || errno == ESRCH || errno == ENOTDIR;
-    FailErrno(gone ? "ENETNS_GONE" : errno == EPERM || errno == EACCES ? "ENETNS_PERMISSION" : "ENETNS_OPEN", "open",
-              errno, (gone ? "no network namespace at " : "cannot open the network namespace ") + path);
+    FailErrno(gone                                ? "ENETNS_GONE"
+              : errno == EPERM || errno == EACCES ? "ENETNS_PERMISSION"
+                                                  : "ENETNS_OPEN",
+              "open", errno,
+              (gone ? "no network namespace at " : "cannot open the network namespace ") + path);
   }
   struct statfs filesystem;
   bool nsfs = fstatfs(fd.Get(), &filesystem) == 0 && filesystem.f_type == NSFS_MAGIC;

@@ -19,8 +19,8 @@ class NetnsSession {
   std::optional<Netlink> diag_;
 };
 
-// One operation, made from JavaScript's object. Made and asked for its result on the event loop, performed on a
-// thread that is inside the network namespace.
+// One operation, made from JavaScript's object. Made and asked for its result on the event loop, performed on
+// a thread that is inside the network namespace.
 class NetnsOperation {
  public:
   virtual ~NetnsOperation() = default;

@@ -16,7 +16,8 @@ bool HasIpv6(const std::string& interface) {
   return file && read(file.Get(), &value, 1) == 1 && value == '0';
 }
 
-// What the kernel says to a family it lacks differs by operation (EAFNOSUPPORT, EOPNOTSUPP, EACCES, EINVAL, ...).
+// What the kernel says to a family it lacks differs by operation (EAFNOSUPPORT, EOPNOTSUPP, EACCES, EINVAL,
+// ...).
 bool LacksFamily(const NetnsOperation& operation, int error) {
   if (operation.family() == 0 || error == EPERM) return false;
   if (error == EAFNOSUPPORT) return true;
@@ -40,13 +41,15 @@ Failure Explain(const NetnsOperation& operation, const KernelError& error) {
 }
 }  // namespace
 
-NetnsRun::NetnsRun(Napi::Env env, UniqueFd netns, std::vector<OperationPointer> operations, Napi::Function settle)
+NetnsRun::NetnsRun(Napi::Env env, UniqueFd netns, std::vector<OperationPointer> operations,
+                   Napi::Function settle)
     : Handle(env),
       netns_(std::move(netns)),
       operations_(std::move(operations)),
       settle_(Napi::Persistent(settle)) {}
 
-void NetnsRun::Start(Napi::Env env, UniqueFd netns, std::vector<OperationPointer> operations, Napi::Function settle) {
+void NetnsRun::Start(Napi::Env env, UniqueFd netns, std::vector<OperationPointer> operations,
+                     Napi::Function settle) {
   auto* run = new NetnsRun(env, std::move(netns), std::move(operations), settle);
   run->done_.data = run;
   int status = uv_async_init(run->environment().loop(), &run->done_,
@@ -120,7 +123,8 @@ void NetnsRun::Settle() {
   Close();  // the memory lives until libuv gives the handle back, in a later turn of the loop
   CallFromLoop(
       env, settle, 2,
-      [](napi_env env, size_t index, void* run) { return static_cast<NetnsRun*>(run)->Argument(env, index); }, this);
+      [](napi_env env, size_t index, void* run) { return static_cast<NetnsRun*>(run)->Argument(env, index); },
+      this);
 }
 
 void NetnsRun::OnClose() {

@@ -11,13 +11,15 @@
 #include "fd.hpp"
 #include "netns_operation.hpp"
 
-// One run of operations on a thread of its own, which enters the network namespace once and ends with the run: never
-// the event loop's thread, nor one of libuv's pool, which would stay in the namespace. Owns itself; closing it waits
-// for the thread.
+// One run of operations on a thread of its own, which enters the network namespace once and ends with the
+// run: never the event loop's thread, nor one of libuv's pool, which would stay in the namespace. Owns
+// itself; closing it waits for the thread.
 class NetnsRun : public Handle {
  public:
-  // `settle(failure | undefined, results | undefined)` is called on the event loop, not when the environment ends.
-  static void Start(Napi::Env env, UniqueFd netns, std::vector<OperationPointer> operations, Napi::Function settle);
+  // `settle(failure | undefined, results | undefined)` is called on the event loop, not when the environment
+  // ends.
+  static void Start(Napi::Env env, UniqueFd netns, std::vector<OperationPointer> operations,
+                    Napi::Function settle);
 
  protected:
   void OnClose() override;

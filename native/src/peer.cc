@@ -41,7 +41,8 @@ std::optional<ProcessStat> ReadStat(pid_t pid) {
     if (space == std::string_view::npos) return std::nullopt;
     rest.remove_prefix(space + 1);
   }
-  if (std::from_chars(rest.data(), rest.data() + rest.size(), stat.start_time).ec != std::errc()) return std::nullopt;
+  if (std::from_chars(rest.data(), rest.data() + rest.size(), stat.start_time).ec != std::errc())
+    return std::nullopt;
   return stat;
 }
 
@@ -70,7 +71,8 @@ Peer ReadPeer(int socket) {
 bool Peer::IsAlive() const {
   if (pidfd) return IsRunning(pidfd);
   auto stat = ReadStat(pid);
-  return stat && start_time != 0 && stat->start_time == start_time && stat->state != 'Z' && stat->state != 'X';
+  return stat && start_time != 0 && stat->start_time == start_time && stat->state != 'Z' &&
+         stat->state != 'X';
 }
 
 Napi::Object Peer::ToObject(Napi::Env env) const {

@@ -40,7 +40,8 @@ bool ReadDestination(const std::string& text, Route& route) {
   if (route.destination.empty()) return false;
   if (slash == std::string::npos) return true;
   auto [end, error] = std::from_chars(text.data() + slash + 1, text.data() + text.size(), route.length);
-  return error == std::errc() && end == text.data() + text.size() && route.length <= AddressBits(route.family);
+  return error == std::errc() && end == text.data() + text.size() &&
+         route.length <= AddressBits(route.family);
 }
 
 std::string DestinationText(const Route& route) {
@@ -87,7 +88,8 @@ Route RouteArgument(const Napi::Value& value, const char* name) {
       IntegerArgument(object.Get("table"), "route.table", 1, std::numeric_limits<uint32_t>::max()));
   Napi::Value type = object.Get("type");
   std::string type_text = StringArgument(type, "route.type");
-  if (type_text != "local" && type_text != "unicast") FailArgument("'local' or 'unicast'", "route.type", type);
+  if (type_text != "local" && type_text != "unicast")
+    FailArgument("'local' or 'unicast'", "route.type", type);
   route.type = type_text == "local" ? RTN_LOCAL : RTN_UNICAST;
   if (!ReadDestination(StringArgument(object.Get("destination"), "route.destination"), route))
     FailArgument("'default' or a prefix of its family", "route.destination", object.Get("destination"));

@@ -57,14 +57,15 @@ class ChangeRoute : public NetnsOperation {
   ChangeRoute(bool replace, Route route) : replace_(replace), route_(std::move(route)) {}
   int family() const override { return route_.family; }
   std::string Describe() const override {
-    return (replace_ ? "replace-route " : "delete-route ") + route_.Text() + " (" + FamilyName(route_.family) + ")";
+    return (replace_ ? "replace-route " : "delete-route ") + route_.Text() + " (" +
+           FamilyName(route_.family) + ")";
   }
 
   void Perform(NetnsSession& session) override {
     Netlink& netlink = session.route();
     if (!FindInterface()) return;
-    NetlinkRequest request(replace_ ? RTM_NEWROUTE : RTM_DELROUTE, replace_ ? NLM_F_CREATE | NLM_F_REPLACE : 0,
-                           Header());
+    NetlinkRequest request(replace_ ? RTM_NEWROUTE : RTM_DELROUTE,
+                           replace_ ? NLM_F_CREATE | NLM_F_REPLACE : 0, Header());
     request.Add(RTA_TABLE, route_.table);
     if (route_.length) request.Add(RTA_DST, route_.destination.data(), route_.destination.size());
     if (!route_.source.empty()) request.Add(RTA_PREFSRC, route_.source.data(), route_.source.size());
@@ -72,7 +73,8 @@ class ChangeRoute : public NetnsOperation {
     int error = netlink.Acknowledge(request);
     bool absent = !replace_ && (error == ESRCH || error == ENOENT);
     if (error && !absent)
-      throw KernelError{replace_ ? "netlink(RTM_NEWROUTE)" : "netlink(RTM_DELROUTE)", error, netlink.reason()};
+      throw KernelError{replace_ ? "netlink(RTM_NEWROUTE)" : "netlink(RTM_DELROUTE)", error,
+                        netlink.reason()};
     deleted_ = !replace_ && !absent;
   }
 
@@ -96,7 +98,8 @@ class ChangeRoute : public NetnsOperation {
             .rtm_dst_len = route_.length,
             .rtm_table = static_cast<uint8_t>(route_.table < 256 ? route_.table : RT_TABLE_COMPAT),
             // a delete with 0 matches any protocol, with RT_SCOPE_NOWHERE any scope
-            .rtm_protocol = route_.protocol.value_or(static_cast<uint8_t>(replace_ ? RTPROT_BOOT : RTPROT_UNSPEC)),
+            .rtm_protocol =
+                route_.protocol.value_or(static_cast<uint8_t>(replace_ ? RTPROT_BOOT : RTPROT_UNSPEC)),
             .rtm_scope = route_.scope.value_or(replace_ ? natural : static_cast<uint8_t>(RT_SCOPE_NOWHERE)),
             .rtm_type = route_.type};
   }
@@ -110,7 +113,8 @@ class ChangeRoute : public NetnsOperation {
 OperationPointer ParseRouteOperation(const std::string& op, const Napi::Object& object) {
   if (op == "routes") {
     int64_t table = IntegerArgument(object.Get("table"), "table", 1, std::numeric_limits<uint32_t>::max());
-    return std::make_unique<ListRoutes>(FamilyArgument(object.Get("family"), "family"), static_cast<uint32_t>(table));
+    return std::make_unique<ListRoutes>(FamilyArgument(object.Get("family"), "family"),
+                                        static_cast<uint32_t>(table));
   }
   if (op == "replace-route" || op == "delete-route")
     return std::make_unique<ChangeRoute>(op == "replace-route", RouteArgument(object.Get("route"), "route"));

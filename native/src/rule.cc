@@ -51,11 +51,13 @@ std::string ForeignText(int family, const fib_rule_hdr& header, const NetlinkAtt
     case FRA_TABLE:
     case FRA_PROTOCOL:
     case FRA_PAD: return "";
-    case FRA_SUPPRESS_PREFIXLEN: return number == kMax ? "" : " suppress_prefixlength " + std::to_string(number);
+    case FRA_SUPPRESS_PREFIXLEN:
+      return number == kMax ? "" : " suppress_prefixlength " + std::to_string(number);
     case FRA_SUPPRESS_IFGROUP: return number == kMax ? "" : " suppress_ifgroup " + std::to_string(number);
     case FRA_SRC:
       return " from " + FormatAddress(family, attribute.data) + "/" + std::to_string(header.src_len);
-    case FRA_DST: return " to " + FormatAddress(family, attribute.data) + "/" + std::to_string(header.dst_len);
+    case FRA_DST:
+      return " to " + FormatAddress(family, attribute.data) + "/" + std::to_string(header.dst_len);
     case FRA_IIFNAME: return " iif " + attribute.Text();
     case FRA_OIFNAME: return " oif " + attribute.Text();
     case FRA_GOTO: return " target " + std::to_string(number);

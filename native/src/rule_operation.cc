@@ -70,9 +70,11 @@ class ChangeRule : public NetnsOperation {
   }
 
   bool Delete(Netlink& netlink) {
-    // A delete takes the first rule that has at least these selectors, so somebody's narrower one too: look first.
+    // A delete takes the first rule that has at least these selectors, so somebody's narrower one too: look
+    // first.
     std::vector<Rule> rules = DumpRules(netlink, rule_.family);
-    if (std::none_of(rules.begin(), rules.end(), [&](const Rule& rule) { return rule.Matches(rule_); })) return false;
+    if (std::none_of(rules.begin(), rules.end(), [&](const Rule& rule) { return rule.Matches(rule_); }))
+      return false;
     NetlinkRequest request = RuleRequest(RTM_DELRULE, 0, rule_);
     int error = netlink.Acknowledge(request);
     if (error && error != ENOENT) throw KernelError{"netlink(RTM_DELRULE)", error, netlink.reason()};

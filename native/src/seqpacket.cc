@@ -15,10 +15,10 @@ constexpr int64_t kMaxMessageBytes = 16 << 20;
 // listenSeqpacket(path, mode, backlog, maxMessageBytes, onConnection): handle
 Napi::Value ListenSeqpacket(const Napi::CallbackInfo& info) {
   std::string path = StringArgument(info[0], "path");
-  SeqpacketServer::Options options{
-      .mode = static_cast<mode_t>(IntegerArgument(info[1], "mode", 0, 0777)),
-      .backlog = static_cast<int>(IntegerArgument(info[2], "backlog", 1, 65535)),
-      .max_message_bytes = static_cast<size_t>(IntegerArgument(info[3], "maxMessageBytes", 1, kMaxMessageBytes))};
+  SeqpacketServer::Options options{.mode = static_cast<mode_t>(IntegerArgument(info[1], "mode", 0, 0777)),
+                                   .backlog = static_cast<int>(IntegerArgument(info[2], "backlog", 1, 65535)),
+                                   .max_message_bytes = static_cast<size_t>(
+                                       IntegerArgument(info[3], "maxMessageBytes", 1, kMaxMessageBytes))};
   Napi::Function on_connection = FunctionArgument(info[4], "onConnection");
   auto server = std::make_unique<SeqpacketServer>(info.Env(), path, options);
   SeqpacketServer& started = *server;
@@ -31,13 +31,15 @@ Napi::Value ListenSeqpacket(const Napi::CallbackInfo& info) {
 Napi::Value ConnectSeqpacket(const Napi::CallbackInfo& info) {
   constexpr const char* kCode = "ESEQPACKET_CONNECT";
   std::string path = StringArgument(info[0], "path");
-  auto max_message_bytes = static_cast<size_t>(IntegerArgument(info[1], "maxMessageBytes", 1, kMaxMessageBytes));
+  auto max_message_bytes =
+      static_cast<size_t>(IntegerArgument(info[1], "maxMessageBytes", 1, kMaxMessageBytes));
   sockaddr_un address = SocketAddress(kCode, path);
   UniqueFd socket_fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket_fd) FailErrno(kCode, "socket", errno, "cannot connect to " + path);
   if (connect(socket_fd.Get(), reinterpret_cast<sockaddr*>(&address), sizeof address) < 0)
     FailErrno(kCode, "connect", errno, "cannot connect to " + path);
-  auto connection = std::make_unique<SeqpacketConnection>(info.Env(), std::move(socket_fd), max_message_bytes);
+  auto connection =
+      std::make_unique<SeqpacketConnection>(info.Env(), std::move(socket_fd), max_message_bytes);
   Napi::Object object = Napi::Object::New(info.Env());
   object.Set("peer", connection->peer().ToObject(info.Env()));
   object.Set("handle", WrapHandle(info.Env(), std::move(connection)));

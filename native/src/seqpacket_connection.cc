@@ -11,7 +11,7 @@
 #include "argument.hpp"
 
 namespace {
-constexpr int kMessagesPerWake = 64;   // then other work of the loop gets its turn
+constexpr int kMessagesPerWake = 64;     // then other work of the loop gets its turn
 constexpr size_t kMaxDescriptors = 253;  // SCM_MAX_FD
 
 void CloseReceived(msghdr& message) {
@@ -69,10 +69,8 @@ void SeqpacketConnection::Drain() {
 bool SeqpacketConnection::ReceiveOne() {
   iovec vector{.iov_base = buffer_.data(), .iov_len = buffer_.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxDescriptors * sizeof(int))> control;
-  msghdr message{.msg_iov = &vector,
-                 .msg_iovlen = 1,
-                 .msg_control = control.data(),
-                 .msg_controllen = control.size()};
+  msghdr message{
+      .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control.data(), .msg_controllen = control.size()};
   ssize_t size = recvmsg(socket_.Get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (size < 0 && errno == EINTR) return true;
   if (size < 0 && errno == EAGAIN) return false;
@@ -121,7 +119,7 @@ void SeqpacketConnection::Send(std::span<const uint8_t> data, std::span<const in
     size = sendmsg(socket_.Get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   } while (size < 0 && errno == EINTR);
   if (size >= 0) return;
-  const char* code = errno == EAGAIN || errno == ENOBUFS         ? "ESEQPACKET_FULL"
+  const char* code = errno == EAGAIN || errno == ENOBUFS     ? "ESEQPACKET_FULL"
                      : errno == EPIPE || errno == ECONNRESET ? "ESEQPACKET_ENDED"
                                                              : "ESEQPACKET_SEND";
   FailErrno(code, "sendmsg", errno, "cannot send a message of " + std::to_string(data.size()) + " bytes");

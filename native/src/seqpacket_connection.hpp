@@ -17,8 +17,8 @@ class SeqpacketConnection : public Handle {
   SeqpacketConnection(Napi::Env env, UniqueFd socket, size_t max_message_bytes);
   ~SeqpacketConnection() override { Close(); }
 
-  // `on_event(bytes, truncated)` for a message; `on_event(undefined, failure | undefined)` once, at the end, when the
-  // handle is closed already.
+  // `on_event(bytes, truncated)` for a message; `on_event(undefined, failure | undefined)` once, at the end,
+  // when the handle is closed already.
   void Start(Napi::Object self, Napi::Function on_event);
   void Send(std::span<const uint8_t> data, std::span<const int> fds);
   const Peer& peer() const { return peer_; }

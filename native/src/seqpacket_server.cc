@@ -16,14 +16,16 @@ namespace {
 constexpr const char* kListen = "ESEQPACKET_LISTEN";
 constexpr int kAcceptsPerWake = 64;  // then other work of the loop gets its turn
 
-// Removes what a server that ended without cleaning up left behind. A socket that still answers is somebody's.
+// Removes what a server that ended without cleaning up left behind. A socket that still answers is
+// somebody's.
 void RemoveStale(const std::string& path, const sockaddr_un& address) {
   struct stat status;
   if (lstat(path.c_str(), &status) < 0) return;
   if (!S_ISSOCK(status.st_mode)) FailErrno(kListen, "bind", EEXIST, path + " is not a socket");
   UniqueFd probe(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!probe) FailErrno(kListen, "socket", errno, "cannot listen on " + path);
-  if (connect(probe.Get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno != ECONNREFUSED)
+  if (connect(probe.Get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+      errno != ECONNREFUSED)
     FailErrno(kListen, "bind", EADDRINUSE, "somebody listens on " + path);
   unlink(path.c_str());
 }
@@ -64,9 +66,11 @@ void SeqpacketServer::Bind() {
   RemoveStale(path_, address);
   socket_.Reset(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket_) FailErrno(kListen, "socket", errno, "cannot listen on " + path_);
-  // bind() gives the file the socket's own mode less the umask: it is never more open than asked, and no umask of the
-  // process, which other threads share, is touched. The chmod gives back what the umask took, before anybody can connect.
-  if (fchmod(socket_.Get(), options_.mode) < 0) FailErrno(kListen, "fchmod", errno, "cannot listen on " + path_);
+  // bind() gives the file the socket's own mode less the umask: it is never more open than asked, and no
+  // umask of the process, which other threads share, is touched. The chmod gives back what the umask took,
+  // before anybody can connect.
+  if (fchmod(socket_.Get(), options_.mode) < 0)
+    FailErrno(kListen, "fchmod", errno, "cannot listen on " + path_);
   if (bind(socket_.Get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0)
     FailErrno(kListen, "bind", errno, "cannot listen on " + path_);
   struct stat status;
@@ -74,8 +78,10 @@ void SeqpacketServer::Bind() {
     device_ = status.st_dev;
     inode_ = status.st_ino;
   }
-  if (chmod(path_.c_str(), options_.mode) < 0) FailErrno(kListen, "chmod", errno, "cannot listen on " + path_);
-  if (listen(socket_.Get(), options_.backlog) < 0) FailErrno(kListen, "listen", errno, "cannot listen on " + path_);
+  if (chmod(path_.c_str(), options_.mode) < 0)
+    FailErrno(kListen, "chmod", errno, "cannot listen on " + path_);
+  if (listen(socket_.Get(), options_.backlog) < 0)
+    FailErrno(kListen, "listen", errno, "cannot listen on " + path_);
 }
 
 void SeqpacketServer::Start(Napi::Object self, Napi::Function on_connection) {
@@ -101,7 +107,8 @@ bool SeqpacketServer::AcceptOne() {
   try {
     if (error == EMFILE || error == ENFILE) RefuseOne();
     if (error) FailErrno("ESEQPACKET_ACCEPT", "accept4", error, "cannot accept a connection on " + path_);
-    accepted.connection = std::make_unique<SeqpacketConnection>(env, std::move(socket), options_.max_message_bytes);
+    accepted.connection =
+        std::make_unique<SeqpacketConnection>(env, std::move(socket), options_.max_message_bytes);
   } catch (const Failure& failure) {
     accepted.failure = failure;
   }

@@ -44,7 +44,8 @@ class CountSockets : public NetnsOperation {
     request.Add(INET_DIAG_REQ_BYTECODE, &filter, sizeof filter);  // INET_DIAG_BC_MARK_COND: 4.16
     try {
       std::vector<uint8_t> reply = netlink.Dump(request, "SOCK_DIAG_BY_FAMILY");
-      for (const NetlinkMessage& message : NetlinkMessages(reply)) count_ += message.type() == SOCK_DIAG_BY_FAMILY;
+      for (const NetlinkMessage& message : NetlinkMessages(reply))
+        count_ += message.type() == SOCK_DIAG_BY_FAMILY;
     } catch (KernelError& error) {
       if (error.error == ENOENT) error.reason = "the kernel has no tcp_diag (CONFIG_INET_TCP_DIAG)";
       throw;
@@ -62,7 +63,8 @@ class ReadCookie : public NetnsOperation {
   void Perform(NetnsSession& session) override {
     socklen_t size = sizeof cookie_;
     if (getsockopt(session.route().fd(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie_, &size) < 0)
-      throw KernelError{"getsockopt(SO_NETNS_COOKIE)", errno, errno == ENOPROTOOPT ? "Linux 5.14 has it" : ""};
+      throw KernelError{"getsockopt(SO_NETNS_COOKIE)", errno,
+                        errno == ENOPROTOOPT ? "Linux 5.14 has it" : ""};
   }
   Napi::Value Result(Napi::Env env) override { return Napi::BigInt::New(env, cookie_); }
 

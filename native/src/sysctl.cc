@@ -32,8 +32,9 @@ std::string NameArgument(const Napi::Object& object) {
 
 [[noreturn]] void FailSysctl(const char* syscall, const std::string& name) {
   int error = errno;
-  throw KernelError{syscall, error, error == EROFS ? "/proc/sys is mounted read-only; mount the host's /proc writable"
-                                                   : SysctlPath(name)};
+  throw KernelError{
+      syscall, error,
+      error == EROFS ? "/proc/sys is mounted read-only; mount the host's /proc writable" : SysctlPath(name)};
 }
 
 // The thread's network namespace decides whose sysctl this is, whatever /proc it goes through.

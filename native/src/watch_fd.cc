@@ -12,9 +12,10 @@ void FdWatch::Start(std::shared_ptr<Environment> environment, int fd, std::funct
 
 void FdWatch::OnPoll(uv_poll_t* poll, int status, int) {
   static_cast<State*>(poll->data)->on_readable();
-  // An error of the socket (a netlink overflow, a reset) is the owner's to read, and need not be the end. libuv stops
-  // polling at the first one and calls it EBADF.
-  if (status < 0 && !uv_is_closing(reinterpret_cast<uv_handle_t*>(poll))) uv_poll_start(poll, UV_READABLE, OnPoll);
+  // An error of the socket (a netlink overflow, a reset) is the owner's to read, and need not be the end.
+  // libuv stops polling at the first one and calls it EBADF.
+  if (status < 0 && !uv_is_closing(reinterpret_cast<uv_handle_t*>(poll)))
+    uv_poll_start(poll, UV_READABLE, OnPoll);
 }
 
 void FdWatch::Stop() {

@@ -6,8 +6,8 @@
 
 #include "environment.hpp"
 
-// Calls `on_readable` on the event loop whenever `fd` is readable or has an error, until Stop(). The descriptor stays
-// its owner's, who stops the watch before closing it.
+// Calls `on_readable` on the event loop whenever `fd` is readable or has an error, until Stop(). The
+// descriptor stays its owner's, who stops the watch before closing it.
 class FdWatch {
  public:
   FdWatch() = default;
