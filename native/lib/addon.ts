@@ -13,7 +13,9 @@ function addonPath(): string {
   )
   const found = candidates.find((path) => existsSync(path))
   if (found === undefined) {
-    throw new Error(`the native addon is not built: none of ${candidates.join(', ')} exists (run: make build/sluice.node)`)
+    throw new Error(
+      `the native addon is not built: none of ${candidates.join(', ')} exists (run: make build/sluice.node)`
+    )
   }
   return found
 }

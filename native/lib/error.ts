@@ -26,7 +26,8 @@ export class NativeError extends Error {
     if (failure.errno !== undefined) this.errno = failure.errno
     if (failure.syscall !== undefined) this.syscall = failure.syscall
     // A log has thousands of lines: not for console.error and serializers.
-    if (failure.log !== undefined) Object.defineProperty(this, 'log', { value: failure.log, enumerable: false })
+    if (failure.log !== undefined)
+      Object.defineProperty(this, 'log', { value: failure.log, enumerable: false })
   }
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { requireRecord } from './argument.ts'
 import { invalidArgument } from './error.ts'
 import { Layout, type LayoutType } from './layout.ts'
 
@@ -15,11 +16,15 @@ export type KnobValues = Record<string, number | bigint>
 
 /** The bytes to write for each named knob; throws EINVALID_ARGUMENT on an unknown name or a value out of range. */
 export function encodeKnobs(knobs: readonly Knob[], values: KnobValues): (Knob & { bytes: Uint8Array })[] {
-  if (typeof values !== 'object' || values === null) throw invalidArgument('an object', 'knobs', values)
+  requireRecord(values, 'knobs')
   return Object.entries(values).map(([name, value]) => {
     const knob = knobs.find((candidate) => candidate.name === name)
     if (knob === undefined) {
-      throw invalidArgument(`one of ${knobs.map((known) => known.name).join(', ') || 'no knobs'}`, 'knobs', name)
+      throw invalidArgument(
+        `one of ${knobs.map((known) => known.name).join(', ') || 'no knobs'}`,
+        'knobs',
+        name
+      )
     }
     if (knob.type.kind !== 'int' && knob.type.kind !== 'enum') {
       throw invalidArgument('an integer variable', `knob ${name}`, knob.type.kind)

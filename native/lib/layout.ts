@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-import { compileDecoder, compileEncoder, type Decoder, type Encoder } from './layout_codec.ts'
+
 import { invalidArgument } from './error.ts'
+import { compileDecoder, compileEncoder, type Decoder, type Encoder } from './layout-codec.ts'
 
 /** What BTF says about a type. Sizes, offsets and lengths in bytes, except `length`: elements. */
 export type LayoutType =
   | { kind: 'int'; name: string; size: number; signed: boolean }
   | { kind: 'enum'; name: string; size: number; values: Record<string, number> }
-  | { kind: 'struct'; name: string; size: number; members: { name: string; offset: number; type: LayoutType }[] }
+  | {
+      kind: 'struct'
+      name: string
+      size: number
+      members: { name: string; offset: number; type: LayoutType }[]
+    }
   | { kind: 'array'; length: number; element: LayoutType }
   | { kind: 'char-array'; length: number }
 
@@ -55,7 +61,11 @@ export class Layout {
   decode(bytes: Uint8Array, offset = 0): unknown {
     if (!(bytes instanceof Uint8Array)) throw invalidArgument('a Uint8Array', 'bytes', bytes)
     if (!Number.isInteger(offset) || offset < 0 || offset + this.size > bytes.byteLength) {
-      throw invalidArgument(`an offset that leaves ${this.size} of ${bytes.byteLength} bytes`, 'offset', offset)
+      throw invalidArgument(
+        `an offset that leaves ${this.size} of ${bytes.byteLength} bytes`,
+        'offset',
+        offset
+      )
     }
     return this.#decode(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset)
   }

@@ -2,7 +2,7 @@
 import { unlinkSync } from 'node:fs'
 import { bindings } from './addon.ts'
 import { invalidArgument, NativeError } from './error.ts'
-import { programHandle, type Program } from './program.ts'
+import { type Program, programHandle } from './program.ts'
 
 export type LinkHandle = { readonly link: unique symbol }
 

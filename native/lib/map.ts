@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { bindings } from './addon.ts'
 import { invalidArgument } from './error.ts'
-import { Layout, opaqueType, type LayoutType } from './layout.ts'
+import { Layout, type LayoutType, opaqueType } from './layout.ts'
 
 export type MapHandle = { readonly map: unique symbol }
 
@@ -107,7 +107,7 @@ export class BpfMap<K = unknown, V = unknown> {
 
   /** A per-CPU map gets the value on every CPU. */
   set(key: K, value: V, flag: UpdateFlag = 'any'): void {
-    const flags = FLAGS[flag]
+    const flags = typeof flag === 'string' && Object.hasOwn(FLAGS, flag) ? FLAGS[flag] : undefined
     if (flags === undefined) throw invalidArgument("'any', 'noexist' or 'exist'", 'flag', flag)
     native.updateMap(this.#handle, this.keyLayout.encode(key), this.#encodeValue(value), flags)
   }
@@ -139,7 +139,10 @@ export class BpfMap<K = unknown, V = unknown> {
 
   /** The number of keys that were there. */
   deleteBatch(keys: readonly K[]): number {
-    return native.deleteMapKeys(this.#handle, this.#encodeAll(keys, (key) => this.keyLayout.encode(key)))
+    return native.deleteMapKeys(
+      this.#handle,
+      this.#encodeAll(keys, (key) => this.keyLayout.encode(key))
+    )
   }
 
   /** Not atomic: on an error the entries before it are written. */
@@ -163,7 +166,8 @@ export class BpfMap<K = unknown, V = unknown> {
   }
 
   #refusePerCpu(method: string): void {
-    if (this.#perCpu) throw invalidArgument('a map with one value for each key (else getPerCpu)', method, this.info.type)
+    if (this.#perCpu)
+      throw invalidArgument('a map with one value for each key (else getPerCpu)', method, this.info.type)
   }
 
   #encodeValue(value: V): Uint8Array {

@@ -2,11 +2,12 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { bindings } from './addon.ts'
+import { requireRecord, requireString } from './argument.ts'
 import { closedError, invalidArgument } from './error.ts'
 import { encodeKnobs, type Knob, type KnobValues } from './knob.ts'
 import { Layout, type LayoutType } from './layout.ts'
-import { BpfMap, mapHandle, type MapHandle } from './map.ts'
-import { checkPin, checkSameLayout } from './map_layout.ts'
+import { BpfMap, type MapHandle, mapHandle } from './map.ts'
+import { checkPin, checkSameLayout } from './map-layout.ts'
 import { Program, type ProgramHandle } from './program.ts'
 
 type ObjectHandle = { readonly object: unique symbol }
@@ -36,7 +37,12 @@ interface ObjectBindings {
   openObject(path: string): ObjectHandle
   describeObject(object: ObjectHandle): ObjectDescription
   setKnob(object: ObjectHandle, section: string, offset: number, bytes: Uint8Array): void
-  configureMap(object: ObjectHandle, name: string, setting: 'maxEntries' | 'pin' | 'reuse', value: unknown): void
+  configureMap(
+    object: ObjectHandle,
+    name: string,
+    setting: 'maxEntries' | 'pin' | 'reuse',
+    value: unknown
+  ): void
   loadObject(object: ObjectHandle, programs: readonly string[] | undefined): void
   objectProgram(object: ObjectHandle, name: string): ProgramHandle
   objectMap(object: ObjectHandle, name: string): MapHandle
@@ -60,29 +66,34 @@ export interface LoadOptions {
 
 function declared(maps: readonly MapDeclaration[], name: string, option: string): MapDeclaration {
   const map = maps.find((candidate) => candidate.name === name)
-  if (map === undefined) throw invalidArgument(`a map of the object (${maps.map((m) => m.name).join(', ')})`, option, name)
+  if (map === undefined)
+    throw invalidArgument(`a map of the object (${maps.map((m) => m.name).join(', ')})`, option, name)
   return map
 }
 
 function configure(handle: ObjectHandle, { maps, knobs }: ObjectDescription, options: LoadOptions): void {
-  for (const { section, offset, bytes } of encodeKnobs(knobs, options.knobs ?? {})) {
+  const { knobs: values = {}, maxEntries: sizes = {}, maps: reused = {}, pinMapsIn } = options
+  for (const { section, offset, bytes } of encodeKnobs(knobs, values)) {
     native.setKnob(handle, section, offset, bytes)
   }
-  const sizes = options.maxEntries ?? {}
+  requireRecord(sizes, 'maxEntries')
   for (const [name, count] of Object.entries(sizes)) {
     declared(maps, name, 'maxEntries')
     native.configureMap(handle, name, 'maxEntries', count)
   }
-  const reused = options.maps ?? {}
+  requireRecord(reused, 'maps')
   for (const [name, map] of Object.entries(reused)) {
-    checkSameLayout(declared(maps, name, 'maps'), map, `the map given for ${name}`)
-    native.configureMap(handle, name, 'reuse', mapHandle(map))
+    const declaration = declared(maps, name, 'maps')
+    const reusable = mapHandle(map)
+    checkSameLayout(declaration, map, `the map given for ${name}`)
+    native.configureMap(handle, name, 'reuse', reusable)
   }
-  if (options.pinMapsIn === undefined) return
-  mkdirSync(options.pinMapsIn, { recursive: true, mode: 0o700 })
+  if (pinMapsIn === undefined) return
+  requireString(pinMapsIn, 'pinMapsIn')
+  mkdirSync(pinMapsIn, { recursive: true, mode: 0o700 })
   for (const map of maps) {
     if (map.internal || map.name in reused) continue
-    const path = join(options.pinMapsIn, map.name)
+    const path = join(pinMapsIn, map.name)
     checkPin({ ...map, maxEntries: sizes[map.name] ?? map.maxEntries }, path)
     native.configureMap(handle, map.name, 'pin', path)
   }
@@ -110,6 +121,7 @@ export class BpfObject {
    * verifier's reason, the rest in `.log`), EBPF_UNSUPPORTED, EBPF_PERMISSION, or EBPF_MAP for a pinned map that differs.
    */
   static load(path: string, options: LoadOptions = {}): BpfObject {
+    requireRecord(options, 'options')
     const handle = native.openObject(path)
     try {
       const description = native.describeObject(handle)
@@ -154,7 +166,10 @@ export class BpfObject {
   /** The layout of a struct or enum in the object's BTF. */
   layout(typeName: string): Layout {
     if (this.#closed) throw closedError('BPF object')
-    const type = Object.hasOwn(this.#description.types, typeName) ? this.#description.types[typeName] : undefined
+    requireString(typeName, 'type name')
+    const type = Object.hasOwn(this.#description.types, typeName)
+      ? this.#description.types[typeName]
+      : undefined
     if (type === undefined) throw invalidArgument('a struct or enum of the object', 'type name', typeName)
     return new Layout(type)
   }

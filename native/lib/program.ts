@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { bindings } from './addon.ts'
+import { requireRecord } from './argument.ts'
 import { invalidArgument } from './error.ts'
 import { encodeKnobs, type Knob, type KnobValues } from './knob.ts'
 import { Link, type LinkHandle } from './link.ts'
@@ -89,7 +90,7 @@ export class Program {
 
   /** BPF_PROG_TEST_RUN. `repeat` must be left out for syscall programs. */
   testRun(input: TestRunInput): TestRunResult {
-    if (typeof input !== 'object' || input === null) throw invalidArgument('an object', 'input', input)
+    requireRecord(input, 'input')
     return native.testRun(this.#handle, input.data, input.ctx, input.repeat ?? 0)
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { bindings } from './addon.ts'
-import { invalidArgument } from './error.ts'
-import { type BpfMap, mapHandle, type MapHandle } from './map.ts'
+import { requireRecord } from './argument.ts'
+import { type BpfMap, type MapHandle, mapHandle } from './map.ts'
 
 type RingBufferHandle = { readonly ringBuffer: unique symbol }
 
@@ -36,8 +36,13 @@ export class RingBuffer {
   readonly #handle: RingBufferHandle
 
   constructor(map: BpfMap, onBatch: (records: Uint8Array[]) => void, options: RingBufferOptions = {}) {
-    if (typeof options !== 'object' || options === null) throw invalidArgument('an object', 'options', options)
-    this.#handle = native.openRingBuffer(mapHandle(map), onBatch, options.coalesceMs ?? 5, options.maxBatch ?? 4096)
+    requireRecord(options, 'options')
+    this.#handle = native.openRingBuffer(
+      mapHandle(map),
+      onBatch,
+      options.coalesceMs ?? 5,
+      options.maxBatch ?? 4096
+    )
   }
 
   /** How often a record woke the event loop, coalesced deliveries not counted again; readable after close too. */

@@ -20,25 +20,25 @@ struct Entries {
   size_t count = 0;
 };
 
-// A walk by BPF_MAP_GET_NEXT_KEY. When the current key is deleted meanwhile a hash starts again from its first
-// key: keys that were seen are not listed twice, and the number of steps is bounded.
+// A walk by BPF_MAP_GET_NEXT_KEY, for maps without batches. When the current key is deleted meanwhile a hash starts
+// again from its first key: keys that were seen are not listed twice, and an endless walk is an error.
 std::vector<uint8_t> WalkKeys(Map& map) {
   size_t size = map.info.key_size;
   std::vector<uint8_t> keys, current(size), next(size);
   std::unordered_set<std::string> seen;
   size_t steps = 4 * size_t(map.info.max_entries) + 64;
   const void* from = nullptr;
-  while (steps-- > 0) {
+  for (;;) {
     if (bpf_map_get_next_key(map.fd.Get(), from, next.data())) {
-      if (errno == ENOENT) break;
+      if (errno == ENOENT) return keys;
       FailMap(map, "BPF_MAP_GET_NEXT_KEY", errno);
     }
+    if (steps-- == 0) FailMap(map, "BPF_MAP_GET_NEXT_KEY", EAGAIN);
     if (seen.emplace(reinterpret_cast<char*>(next.data()), size).second)
       keys.insert(keys.end(), next.begin(), next.end());
     current.swap(next);
     from = current.data();
   }
-  return keys;
 }
 
 Entries WalkEntries(Map& map) {
@@ -92,8 +92,10 @@ bool ReadBatches(Map& map, Entries& entries) {
 
 // keysOfMap(map) -> all keys, one after another
 Napi::Value Keys(const Napi::CallbackInfo& info) {
-  std::vector<uint8_t> keys = WalkKeys(UnwrapHandle<Map>(info[0], "map"));
-  return NewBytes(info.Env(), keys.data(), keys.size());
+  Map& map = UnwrapHandle<Map>(info[0], "map");
+  Entries entries;
+  if (!ReadBatches(map, entries)) entries.keys = WalkKeys(map);
+  return NewBytes(info.Env(), entries.keys.data(), entries.keys.size());
 }
 
 // entriesOfMap(map) -> [keys, values], each one after another

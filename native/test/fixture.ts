@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished } from 'vitest'
 import { NativeError } from '../lib/error.ts'
-import { programPath } from './program_path.ts'
+import { programPath } from './program-path.ts'
 
 export { programPath }
 
@@ -78,7 +78,10 @@ export interface Run {
 }
 
 /** Runs TypeScript in a Node process of its own, with BpfObject, RingBuffer and the test programs in scope. */
-export async function runNode(script: string, { prefix = [] as string[], flags = [] as string[] } = {}): Promise<Run> {
+export async function runNode(
+  script: string,
+  { prefix = [] as string[], flags = [] as string[] } = {}
+): Promise<Run> {
   const lib = (name: string) => JSON.stringify(new URL(`../lib/${name}.ts`, import.meta.url).href)
   const prelude = `
     import { BpfObject } from ${lib('object')}

@@ -4,7 +4,12 @@ import { describe, expect, it } from 'vitest'
 import { Layout, type LayoutType, sizeOf } from '../lib/layout.ts'
 import { failure } from './fixture.ts'
 
-const int = (size: number, signed: boolean): LayoutType => ({ kind: 'int', name: `int${size * 8}`, size, signed })
+const int = (size: number, signed: boolean): LayoutType => ({
+  kind: 'int',
+  name: `int${size * 8}`,
+  size,
+  signed
+})
 
 /** Lays members out one after another, as a packed struct. */
 function struct(name: string, ...members: [string, LayoutType][]): LayoutType {
@@ -43,7 +48,9 @@ function integerSample(size: number, signed: boolean): Sample {
   return { type: int(size, signed), value }
 }
 
-const integers = fc.tuple(fc.constantFrom(1, 2, 4, 8), fc.boolean()).map(([size, signed]) => integerSample(size, signed))
+const integers = fc
+  .tuple(fc.constantFrom(1, 2, 4, 8), fc.boolean())
+  .map(([size, signed]) => integerSample(size, signed))
 const enums = fc.constant<Sample>({
   type: { kind: 'enum', name: 'verdict', size: 4, values: { NONE: -1, PASS: 1 } },
   value: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })
@@ -52,14 +59,21 @@ const strings = fc.integer({ min: 1, max: 40 }).map((length): Sample => {
   const fits = (text: string) => !text.includes('\0') && Buffer.byteLength(text) < length
   const value = fc.string({ unit: 'binary', maxLength: length - 1 }).map((text) => {
     let cut = text.replaceAll('\0', '')
-    while (!fits(cut)) cut = [...cut].slice(0, -1).join('')
+    while (!fits(cut)) cut = Array.from(cut).slice(0, -1).join('')
     return cut
   })
   return { type: { kind: 'char-array', length }, value }
 })
 
 const samples: fc.Arbitrary<Sample> = fc.letrec<{ any: Sample; array: Sample; struct: Sample }>((tie) => ({
-  any: fc.oneof({ depthSize: 'small', withCrossShrink: true }, integers, enums, strings, tie('array'), tie('struct')),
+  any: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    integers,
+    enums,
+    strings,
+    tie('array'),
+    tie('struct')
+  ),
   array: fc.tuple(tie('any'), fc.integer({ min: 0, max: 5 })).map(([element, length]) => ({
     type: { kind: 'array', length, element: element.type },
     value: fc.array(element.value, { minLength: length, maxLength: length })
@@ -98,7 +112,10 @@ describe('layout', () => {
     const bytes = new Layout(POD).encode(VALUE)
     const view = new DataView(bytes.buffer)
     expect([bytes[0], view.getUint16(2, true), view.getInt32(4, true), view.getBigUint64(8, true)]).toEqual([
-      1, 443, -2, 7n
+      1,
+      443,
+      -2,
+      7n
     ])
     expect(Buffer.from(bytes.subarray(16, 24)).toString('latin1')).toBe('web\0\0\0\0\0')
   })
@@ -133,7 +150,11 @@ describe('layout', () => {
   })
 
   it.each<[string, unknown, string]>([
-    ['a number that is too large', { ...VALUE, version: 256 }, 'integer from 0 to 255 for pod.version but received 256'],
+    [
+      'a number that is too large',
+      { ...VALUE, version: 256 },
+      'integer from 0 to 255 for pod.version but received 256'
+    ],
     ['a negative number', { ...VALUE, since: -1n }, 'for pod.since'],
     ['a fraction', { ...VALUE, port: 1.5 }, 'for pod.port'],
     ['a string for a number', { ...VALUE, delta: '1' }, "for pod.delta but received '1' of type string"],
@@ -148,8 +169,11 @@ describe('layout', () => {
     expect(failure(() => new Layout(POD).encode(value), 'EINVALID_ARGUMENT').message).toContain(message)
   })
 
-  it.each([-1, 1, 0.5, Number.NaN])('refuses to decode at offset %s of a buffer that is just large enough', (offset) => {
-    const layout = new Layout(POD)
-    failure(() => layout.decode(new Uint8Array(layout.size), offset), 'EINVALID_ARGUMENT')
-  })
+  it.each([-1, 1, 0.5, Number.NaN])(
+    'refuses to decode at offset %s of a buffer that is just large enough',
+    (offset) => {
+      const layout = new Layout(POD)
+      failure(() => layout.decode(new Uint8Array(layout.size), offset), 'EINVALID_ARGUMENT')
+    }
+  )
 })

@@ -97,7 +97,9 @@ describe('closing an object', () => {
 })
 
 describe('descriptors', () => {
-  it('are not leaked in 1,000 cycles of load, attach, pin, open and close', { timeout: 120_000 }, async () => {
+  it('are not leaked in 1,000 cycles of load, attach, pin, open and close', {
+    timeout: 120_000
+  }, async () => {
     const cgroup = temporaryCgroup()
     const pins = temporaryPins()
     const cycle = (i: number) => {

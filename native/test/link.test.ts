@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { execFileSync } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
 import { once } from 'node:events'
+import { existsSync, rmSync, statSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Link } from '../lib/link.ts'
 import { BpfObject, type LoadOptions } from '../lib/object.ts'
-import { closing, failure, programPath, type Run, removeCgroup, runNode, temporaryCgroup, temporaryPins } from './fixture.ts'
+import { closing, failure, programPath, removeCgroup, temporaryCgroup, temporaryPins } from './fixture.ts'
 
 function load(options?: LoadOptions): BpfObject {
   return closing(BpfObject.load(programPath('hooks'), options))
@@ -122,7 +122,9 @@ describe('a cgroup link', () => {
     const child = temporaryCgroup(parent)
     execFileSync(fileURLToPath(new URL('../../build/native-test/exclusive', import.meta.url)), [parent])
     const error = failure(() => connector().attachCgroup(child), 'EBPF_ATTACH')
-    expect(error.message).toMatch(/while program exclusive \(id \d+\) on .* is attached without BPF_F_ALLOW_MULTI/)
+    expect(error.message).toMatch(
+      /while program exclusive \(id \d+\) on .* is attached without BPF_F_ALLOW_MULTI/
+    )
     expect(error.message).toContain(parent)
     expect(error.errno).toBe(1)
   })
@@ -136,7 +138,9 @@ describe('a cgroup link', () => {
 
   it('refuses a program of another kind', () => {
     const program = load({ programs: ['lookup'] }).program('lookup')
-    expect(failure(() => program.attachCgroup(temporaryCgroup()), 'EBPF_ATTACH').message).toContain('(sk_lookup)')
+    expect(failure(() => program.attachCgroup(temporaryCgroup()), 'EBPF_ATTACH').message).toContain(
+      '(sk_lookup)'
+    )
   })
 
   it('needs an empty place to be pinned at, and can be unpinned only once', () => {
@@ -144,84 +148,17 @@ describe('a cgroup link', () => {
     const link = closing(connector().attachCgroup(temporaryCgroup()))
     failure(() => link.unpin(), 'EINVALID_ARGUMENT')
     link.pin(pin)
-    expect(failure(() => closing(connector().attachCgroup(temporaryCgroup())).pin(pin), 'EBPF_ATTACH').errno).toBe(17)
+    expect(
+      failure(() => closing(connector().attachCgroup(temporaryCgroup())).pin(pin), 'EBPF_ATTACH').errno
+    ).toBe(17)
     rmSync(pin)
     link.unpin()
     failure(() => link.unpin(), 'EINVALID_ARGUMENT')
   })
 
   it('says which pin is missing', () => {
-    expect(failure(() => Link.openPinned('/sys/fs/bpf/none'), 'EBPF_ATTACH').message).toContain('/sys/fs/bpf/none')
-  })
-})
-
-describe('a netns link', () => {
-  it('says which network namespace it is in, and is gone with it', async () => {
-    const child = execFileSync('unshare', ['-n', 'sh', '-c', 'sleep 30 >/dev/null 2>&1 & echo $!']).toString().trim()
-    onTestFinished(() => {
-      if (existsSync(`/proc/${child}`)) process.kill(Number(child), 'SIGKILL')
-    })
-    const fd = openSync(`/proc/${child}/ns/net`, 'r')
-    const inode = statSync(`/proc/${child}/ns/net`).ino
-    const link = closing(load({ programs: ['lookup'] }).program('lookup').attachNetns(fd))
-    closeSync(fd)
-    expect(link.info()).toMatchObject({ type: 'netns', netnsInode: inode })
-    process.kill(Number(child), 'SIGKILL')
-    await expect.poll(() => failure(() => link.info(), 'EBPF_LINK_GONE').code, { timeout: 5000 }).toContain('GONE')
-  })
-
-  it('refuses a descriptor of something else', () => {
-    const fd = openSync('/dev/null', 'r')
-    onTestFinished(() => closeSync(fd))
-    failure(() => load({ programs: ['lookup'] }).program('lookup').attachNetns(fd), 'EBPF_ATTACH')
-  })
-})
-
-describe('a tracing link', () => {
-  it.each(['raw', 'typed'])('runs the program at its tracepoint until it is closed: %s', (name) => {
-    const object = load({ programs: [name] })
-    const link = closing(object.program(name).attachTracing())
-    readFileSync('/proc/self/comm')
-    expect(calls(object)).toBeGreaterThan(0n)
-    link.close()
-    const after = calls(object)
-    readFileSync('/proc/self/comm')
-    expect(calls(object)).toBe(after)
-  })
-
-  const attachPoint = `
-    const object = BpfObject.load(path('hooks'), { programs: ['point'] })
-    try {
-      object.program('point').attachTracing()
-      execFileSync('true')
-      console.log('calls', object.map('calls').get(1n))
-    } catch (error) { console.log(error.code, error.message) }
-  `
-
-  /** In a mount namespace of its own, where `mounts` were made first. */
-  function attachWith(mounts: string): Promise<Run> {
-    const prefix = ['unshare', '-m', 'sh', '-c', `${mounts}; exec "$@"`, 'sh']
-    return runNode(`import { execFileSync } from 'node:child_process'\n${attachPoint}`, { prefix })
-  }
-
-  it('attaches to a tracepoint by name', async () => {
-    const { stdout } = await attachWith('mount -t tracefs none /sys/kernel/tracing')
-    expect(stdout).toMatch(/^calls [1-9]/)
-  })
-
-  it('asks for tracefs where it is not mounted', async () => {
-    const { stdout } = await attachWith('mount -t tmpfs none /sys/kernel/tracing; mount -t tmpfs none /sys/kernel/debug')
-    expect(stdout).toMatch(/EBPF_ATTACH .*sched\/sched_process_fork.*is tracefs mounted at/)
-  })
-
-  it('cannot replace its program', () => {
-    const object = load({ programs: ['raw'] })
-    const link = closing(object.program('raw').attachTracing())
-    failure(() => link.update(object.program('raw')), 'EBPF_ATTACH')
-  })
-
-  it('refuses a program of another kind', () => {
-    const { message } = failure(() => connector().attachTracing(), 'EBPF_ATTACH')
-    expect(message).toContain('is not a tracing program')
+    expect(failure(() => Link.openPinned('/sys/fs/bpf/none'), 'EBPF_ATTACH').message).toContain(
+      '/sys/fs/bpf/none'
+    )
   })
 })

@@ -1,30 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { closeSync, openSync } from 'node:fs'
-import { createConnection, createServer } from 'node:net'
-import { once } from 'node:events'
-import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { BpfMap } from '../lib/map.ts'
+
+import { describe, expect, it } from 'vitest'
 import { BpfObject } from '../lib/object.ts'
-import { closing, failure, programPath, temporaryPins } from './fixture.ts'
-
-interface Point {
-  id: bigint
-  place: number[]
-}
-
-const point = (n: number): Point => ({ id: BigInt(n), place: [n, 0, 0, 0] })
-const entry = (n: number) => ({
-  version: 1,
-  small: -1,
-  port: n % 65_536,
-  delta: -n,
-  big: BigInt(n),
-  signed_big: -BigInt(n),
-  colour: 2,
-  name: `entry ${n}`,
-  at: [point(n), point(n + 1)]
-})
+import { closing, failure, programPath } from './fixture.ts'
+import { entry, type Point, point } from './map-values.ts'
 
 function load(): BpfObject {
   return closing(BpfObject.load(programPath('maps')))
@@ -60,7 +39,7 @@ describe.each(['small', 'lru'])('a %s hash of integers', (name) => {
       [1, 10n],
       [2, 20n]
     ])
-    expect(small.keys().sort()).toEqual([1, 2])
+    expect(small.keys().toSorted((a, b) => a - b)).toEqual([1, 2])
     expect(new Map(small.entries())).toEqual(
       new Map([
         [1, 10n],
@@ -92,7 +71,9 @@ describe('a full map', () => {
     const small = load().map<number, bigint>('small')
     for (let i = 0; i < 4; i++) small.set(i, 1n)
     const error = failure(() => small.set(4, 1n), 'EBPF_MAP_FULL')
-    expect(error.message).toBe('map small is full (4 entries): delete some, or load it with a larger maxEntries')
+    expect(error.message).toBe(
+      'map small is full (4 entries): delete some, or load it with a larger maxEntries'
+    )
     expect(error.errno).toBe(7)
     small.set(0, 2n)
     failure(
@@ -133,7 +114,9 @@ describe('an array', () => {
 
   it('says that an index is too large', () => {
     const array = load().map<number, unknown>('array')
-    expect(failure(() => array.set(4, entry(4)), 'EBPF_MAP').message).toContain('not below the 4 elements of array')
+    expect(failure(() => array.set(4, entry(4)), 'EBPF_MAP').message).toContain(
+      'not below the 4 elements of array'
+    )
     expect(array.get(4)).toBeUndefined()
   })
 })
@@ -147,7 +130,9 @@ describe('per-CPU maps', () => {
     map.set(key, value)
     const values = map.getPerCpu(key)
     expect(values.length).toBeGreaterThan(0)
-    expect(values.every((each) => JSON.stringify(each, bigints) === JSON.stringify(value, bigints))).toBe(true)
+    expect(values.every((each) => JSON.stringify(each, bigints) === JSON.stringify(value, bigints))).toBe(
+      true
+    )
     failure(() => map.get(key), 'EINVALID_ARGUMENT')
     failure(() => map.entries(), 'EINVALID_ARGUMENT')
   })
@@ -169,71 +154,3 @@ describe('per-CPU maps', () => {
 })
 
 const bigints = (_: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value)
-
-describe('socket maps', () => {
-  async function socketFd(): Promise<number> {
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const client = createConnection((server.address() as { port: number }).port, '127.0.0.1')
-    await once(client, 'connect')
-    onTestFinished(() => {
-      client.destroy()
-      server.close()
-    })
-    return (client as unknown as { _handle: { fd: number } })._handle.fd
-  }
-
-  it('stores a socket by its descriptor and lists its key', async () => {
-    const sockets = load().map<Point, bigint>('sockets')
-    sockets.setFd(point(1), await socketFd())
-    expect(sockets.keys()).toEqual([point(1)])
-    expect(sockets.get(point(1))).toBeGreaterThan(0n)
-    expect([sockets.delete(point(1)), sockets.delete(point(1))]).toEqual([true, false])
-  })
-
-  it('refuses what is no socket', () => {
-    const file = openSync('/dev/null', 'r')
-    onTestFinished(() => closeSync(file))
-    failure(() => load().map<Point, bigint>('sockets').setFd(point(1), file), 'EBPF_MAP')
-  })
-
-  it('reads and writes the storage of a socket', async () => {
-    const store = load().map<number, Point>('sk_store')
-    const fd = await socketFd()
-    expect(store.get(fd)).toBeUndefined()
-    store.set(fd, point(9))
-    expect(store.get(fd)).toEqual(point(9))
-    expect(store.delete(fd)).toBe(true)
-    failure(() => store.keys(), 'EBPF_UNSUPPORTED')
-  })
-})
-
-describe('pinned maps', () => {
-  it('are opened by path with the layouts of the kernel', () => {
-    const path = join(temporaryPins(), 'hash')
-    const map = load().map<Point, unknown>('hash')
-    map.set(point(1), entry(1))
-    map.pin(path)
-    map.close()
-    const opened = closing(BpfMap.openPinned<Point, unknown>(path))
-    expect(opened.info).toMatchObject({ name: 'hash', type: 'hash', keySize: 24, valueSize: 96, maxEntries: 20_000 })
-    expect(opened.entries()).toEqual([[point(1), entry(1)]])
-  })
-
-  it('take types for a map whose types the kernel does not keep', () => {
-    const path = join(temporaryPins(), 'sockets')
-    const object = load()
-    object.map('sockets').pin(path)
-    expect(closing(BpfMap.openPinned(path)).keyLayout.type.kind).toBe('array')
-    const { type } = object.map('sockets').keyLayout
-    expect(closing(BpfMap.openPinned(path, { keyType: type })).keyLayout.name).toBe('point')
-  })
-
-  it.each(['/sys/fs/bpf/none-such', '/etc/passwd'])('cannot be opened at %s', (path) => {
-    expect(failure(() => BpfMap.openPinned(path), 'EBPF_MAP').message).toContain(path)
-  })
-
-  it('need an empty place in a bpffs', () => {
-    failure(() => load().map('small').pin('/tmp/sluice-native-no-bpffs'), 'EBPF_MAP')
-  })
-})

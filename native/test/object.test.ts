@@ -20,7 +20,13 @@ describe('describing an object file', () => {
 
   it('lists maps with their sizes and types', () => {
     const hash = description.maps.find(({ name }) => name === 'hash')
-    expect(hash).toMatchObject({ type: 'hash', keySize: 24, valueSize: 96, maxEntries: 20_000, internal: false })
+    expect(hash).toMatchObject({
+      type: 'hash',
+      keySize: 24,
+      valueSize: 96,
+      maxEntries: 20_000,
+      internal: false
+    })
     expect(hash?.keyType).toMatchObject({ kind: 'struct', name: 'point' })
   })
 
@@ -38,7 +44,10 @@ describe('describing an object file', () => {
   })
 
   it('knows enumerators', () => {
-    expect(description.types['colour']).toMatchObject({ kind: 'enum', values: { COLOUR_RED: 1, COLOUR_BLUE: 2 } })
+    expect(description.types.colour).toMatchObject({
+      kind: 'enum',
+      values: { COLOUR_RED: 1, COLOUR_BLUE: 2 }
+    })
   })
 
   it('keeps the types of a socket map, which the kernel does not', () => {
@@ -92,7 +101,11 @@ describe('pinning maps', () => {
     first.map<bigint, bigint>('calls').set(1n, 11n)
     first.close()
     expect(readdirSync(pinMapsIn)).toEqual(['calls'])
-    expect(load(HOOKS, { pinMapsIn, programs: ['lookup'] }).map('calls').get(1n)).toBe(11n)
+    expect(
+      load(HOOKS, { pinMapsIn, programs: ['lookup'] })
+        .map('calls')
+        .get(1n)
+    ).toBe(11n)
   })
 
   it('names the map, both layouts and the remedy when the pinned one has another size', () => {
@@ -124,12 +137,14 @@ describe('pinning maps', () => {
     const pinMapsIn = temporaryPins()
     load(MAPS, { pinMapsIn })
     const hash = closing(BpfMap.openPinned(join(pinMapsIn, 'hash')))
-    expect(hash.valueLayout.type).toEqual(BpfObject.describe(MAPS).types['entry'])
+    expect(hash.valueLayout.type).toEqual(BpfObject.describe(MAPS).types.entry)
   })
 
   it('refuses a reused map of another layout', () => {
     const small = load(MAPS).map('small')
-    expect(failure(() => BpfObject.load(HOOKS, { maps: { calls: small } }), 'EBPF_MAP').message).toContain('key 4 bytes')
+    expect(failure(() => BpfObject.load(HOOKS, { maps: { calls: small } }), 'EBPF_MAP').message).toContain(
+      'key 4 bytes'
+    )
   })
 })
 
@@ -153,7 +168,9 @@ describe('a load that fails', () => {
     ['text', 'hello '.repeat(100)],
     ['cut short', execFileSync('head', ['-c', '600', MAPS])]
   ])('says that the file is garbled: %s', (_, content) => {
-    expect(failure(() => BpfObject.load(file(content)), 'EBPF_OPEN').message).toContain('not a usable BPF object')
+    expect(failure(() => BpfObject.load(file(content)), 'EBPF_OPEN').message).toContain(
+      'not a usable BPF object'
+    )
   })
 
   it('gives the reason of the verifier in one line, and the log on request', () => {
@@ -189,7 +206,11 @@ describe('a load that fails', () => {
   })
 
   it.each<[string, LoadOptions, string]>([
-    ['an unknown knob', { knobs: { answr: 1 } }, "one of answer, offset, enabled, origin for knobs but received 'answr'"],
+    [
+      'an unknown knob',
+      { knobs: { answr: 1 } },
+      "one of answer, offset, enabled, origin for knobs but received 'answr'"
+    ],
     ['a knob out of range', { knobs: { offset: 40_000 } }, 'integer from -32768 to 32767 for knob offset'],
     ['a struct as knob', { knobs: { origin: 1 } }, 'an integer variable for knob origin'],
     ['an unknown map to size', { maxEntries: { none: 1 } }, "for maxEntries but received 'none'"],

@@ -38,7 +38,10 @@ describe('a program', () => {
 
   it('says what cannot be run by test', () => {
     const { message } = failure(
-      () => load({ programs: ['connect4'] }).program('connect4').testRun({}),
+      () =>
+        load({ programs: ['connect4'] })
+          .program('connect4')
+          .testRun({}),
       'EBPF_UNSUPPORTED'
     )
     expect(message).toContain('connect4')
@@ -47,7 +50,12 @@ describe('a program', () => {
 
 describe('an instance', () => {
   function counts(object: BpfObject): Record<string, bigint> {
-    return Object.fromEntries(object.map<bigint, bigint>('calls').entries().map(([key, n]) => [String(key), n]))
+    return Object.fromEntries(
+      object
+        .map<bigint, bigint>('calls')
+        .entries()
+        .map(([key, n]) => [String(key), n])
+    )
   }
 
   it('has its own constants and shares the maps', () => {
@@ -67,7 +75,9 @@ describe('an instance', () => {
     instance.testRun({ ctx: lookupContext() })
     expect(counts(object)).toEqual({ '8': 1n })
     const allowed = closing(instance.instance({ refuse: 0 }))
-    expect(instance.testRun({ ctx: lookupContext() }).retval).not.toBe(allowed.testRun({ ctx: lookupContext() }).retval)
+    expect(instance.testRun({ ctx: lookupContext() }).retval).not.toBe(
+      allowed.testRun({ ctx: lookupContext() }).retval
+    )
   })
 
   it('works after the object is closed', () => {
@@ -94,6 +104,8 @@ describe('an instance', () => {
 
   it('names an unknown constant', () => {
     const program = load({ programs: ['lookup'] }).program('lookup')
-    expect(failure(() => program.instance({ cooky: 1 }), 'EINVALID_ARGUMENT').message).toContain("received 'cooky'")
+    expect(failure(() => program.instance({ cooky: 1 }), 'EINVALID_ARGUMENT').message).toContain(
+      "received 'cooky'"
+    )
   })
 })

@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { openFds, runNode } from './fixture.ts'
 
-const WORKER = new URL('./flood_worker.ts', import.meta.url)
+const WORKER = new URL('./flood-worker.ts', import.meta.url)
 
 describe('a worker thread', () => {
   it('uses the addon beside the main thread and ends', async () => {
@@ -49,8 +49,16 @@ describe('the process', () => {
   `
 
   it.each([
-    ['process.exit() in the callback', 'function onBatch() { produce(); if (batches > 50) process.exit(7) }', 7],
-    ['process.exit() outside it', 'function onBatch() { produce() }; setTimeout(() => process.exit(8), 30)', 8],
+    [
+      'process.exit() in the callback',
+      'function onBatch() { produce(); if (batches > 50) process.exit(7) }',
+      7
+    ],
+    [
+      'process.exit() outside it',
+      'function onBatch() { produce() }; setTimeout(() => process.exit(8), 30)',
+      8
+    ],
     ['an uncaught error', 'function onBatch() { produce(); if (batches > 50) throw new Error("end") }', 1]
   ])('ends with an open ring buffer: %s', async (_, script, code) => {
     const run = await runNode(`${flood}\n${script}`)

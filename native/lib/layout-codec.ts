@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { endianness } from 'node:os'
 import { invalidArgument } from './error.ts'
-import { sizeOf, type LayoutType } from './layout.ts'
+import { type LayoutType, sizeOf } from './layout.ts'
 
 /** Writes `value` at `offset`; `path` names it in errors. */
 export type Encoder = (view: DataView, offset: number, value: unknown, path: string) => void
@@ -24,7 +24,9 @@ function isPadding(name: string): boolean {
 
 function range({ size, signed }: Integer): { min: bigint; max: bigint } {
   const bits = BigInt(size * 8)
-  return signed ? { min: -(1n << (bits - 1n)), max: (1n << (bits - 1n)) - 1n } : { min: 0n, max: (1n << bits) - 1n }
+  return signed
+    ? { min: -(1n << (bits - 1n)), max: (1n << (bits - 1n)) - 1n }
+    : { min: 0n, max: (1n << bits) - 1n }
 }
 
 function integerEncoder(integer: Integer): Encoder {
@@ -59,7 +61,8 @@ function integerDecoder({ size, signed }: Integer): Decoder {
 function charArrayEncoder(length: number): Encoder {
   return (view, offset, value, path) => {
     if (typeof value !== 'string') throw invalidArgument('a string', path, value)
-    if (length > 1) ENCODER.encodeInto(value, new Uint8Array(view.buffer, view.byteOffset + offset, length - 1))
+    if (length > 1)
+      ENCODER.encodeInto(value, new Uint8Array(view.buffer, view.byteOffset + offset, length - 1))
   }
 }
 
@@ -83,7 +86,8 @@ function structEncoder(type: LayoutType & { kind: 'struct' }): Encoder {
     const object = value as Record<string, unknown>
     const stranger = Object.keys(object).find((name) => !names.has(name))
     if (stranger !== undefined) throw invalidArgument(`a member of ${type.name}`, path, stranger)
-    for (const { name, offset: at, encode } of members) encode(view, offset + at, object[name], `${path}.${name}`)
+    for (const { name, offset: at, encode } of members)
+      encode(view, offset + at, object[name], `${path}.${name}`)
   }
 }
 

@@ -33,7 +33,10 @@ function shape(type: LayoutType): string {
 
 /** libbpf rounds a ring buffer up to a power of two of pages. */
 function sameSize(wanted: Wanted, found: MapInfo): boolean {
-  return wanted.maxEntries === found.maxEntries || (wanted.type === 'ringbuf' && found.maxEntries >= wanted.maxEntries)
+  return (
+    wanted.maxEntries === found.maxEntries ||
+    (wanted.type === 'ringbuf' && found.maxEntries >= wanted.maxEntries)
+  )
 }
 
 /** Both layouts where they differ; undefined where they agree. */
@@ -52,13 +55,19 @@ function difference(wanted: Wanted, found: BpfMap): string | undefined {
   ] as const) {
     // A map without BTF in the kernel (a socket map) says nothing about members.
     if (wantedType?.kind !== 'struct' || foundType.kind !== 'struct') continue
-    if (shape(wantedType) !== shape(foundType)) return `has the ${part} ${shape(foundType)}; wanted ${shape(wantedType)}`
+    if (shape(wantedType) !== shape(foundType))
+      return `has the ${part} ${shape(foundType)}; wanted ${shape(wantedType)}`
   }
   return undefined
 }
 
 /** Throws EBPF_MAP with both layouts unless `found` can stand for `wanted`. */
-export function checkSameLayout(wanted: Wanted, found: BpfMap, what: string, remedy = 'give a map of that layout'): void {
+export function checkSameLayout(
+  wanted: Wanted,
+  found: BpfMap,
+  what: string,
+  remedy = 'give a map of that layout'
+): void {
   const differs = difference(wanted, found)
   if (differs === undefined) return
   throw new NativeError({

@@ -4,7 +4,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { BpfObject } from '../lib/object.ts'
 import { RingBuffer } from '../lib/ringbuffer.ts'
-import { programPath } from './program_path.ts'
+import { programPath } from './program-path.ts'
 
 const { rounds, coalesceMs } = workerData as { rounds?: number; coalesceMs: number }
 const object = BpfObject.load(programPath('rings'))
