@@ -83,8 +83,8 @@ export class KernelSide {
       pod_level_min: levels.length === 0 ? 0 : Math.min(...levels),
       pod_level_max: levels.length === 0 ? 0 : Math.max(...levels)
     })
-    for (const root of roots) {
-      if (root.qos === 'guaranteed') this.cgroups.attachRoot(root.path)
+    for (const root of roots.toSorted((a, b) => a.level - b.level)) {
+      this.cgroups.attachRoot(root.path)
       this.maps.cgroup_root.set(root.id, { pod_level: root.level + 1 })
     }
   }

@@ -11,6 +11,7 @@ export class CgroupHooks {
   readonly #objects: KernelObjects
   readonly #links: string
   readonly #attached = new Map<string, Attachment>()
+  readonly #roots = new Set<string>()
 
   /** @param links directory of the pinned links */
   constructor(objects: KernelObjects, links: string) {
@@ -18,24 +19,21 @@ export class CgroupHooks {
     this.#links = links
   }
 
-  /** Egress and its guard, for every pod below a kubepods root. */
+  /** Egress and its guard, for every pod below a kubepods root; once for roots inside each other. */
   attachRoot(path: string): void {
+    if (this.#covers(path)) return
+    this.#roots.add(path)
     this.#attach(path, [
       this.#objects.guard.program('setsockopt'),
       ...['connect4', 'connect6', 'sendmsg4', 'sendmsg6'].map((name) => this.#objects.connect.program(name))
     ])
   }
 
-  /**
-   * ztunnel's sockets. Its cgroup need not lie below a kubepods root, so that the connect hooks come too; where it
-   * does they run twice, to the same end.
-   */
+  /** ztunnel's sockets; where its cgroup lies below no kubepods root, the connect hooks too. */
   attachZtunnel(path: string): void {
-    this.#attach(path, [
-      this.#objects.ztunnel.program('ztunnel_tcp'),
-      this.#objects.connect.program('connect4'),
-      this.#objects.connect.program('connect6')
-    ])
+    const { ztunnel, connect } = this.#objects
+    this.#attach(path, [ztunnel.program('ztunnel_tcp')])
+    if (!this.#covers(path)) this.#attach(path, [connect.program('connect4'), connect.program('connect6')])
   }
 
   /** The tracepoints; a tracing link takes no other program, so they are renewed. */
@@ -74,6 +72,10 @@ export class CgroupHooks {
   close(): void {
     for (const attachment of this.#attached.values()) attachment.close()
     this.#attached.clear()
+  }
+
+  #covers(path: string): boolean {
+    return [...this.#roots].some((root) => path.startsWith(`${root}/`))
   }
 
   #attach(cgroup: string, programs: readonly Program[]): void {

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds network namespaces of which only the inode is known: among the processes, and among the named ones.
+
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { netnsPath } from '../processes/locate.ts'
+
+const NAMED = ['/run/netns', '/run/docker/netns']
+
+/** @returns a path for each namespace that was found */
+export function netnsByInode(wanted: ReadonlySet<number>): ReadonlyMap<number, string> {
+  const found = new Map<number, string>()
+  for (const path of candidates()) {
+    if (found.size === wanted.size) break
+    const inode = inodeOf(path)
+    if (inode !== undefined && wanted.has(inode)) found.set(inode, path)
+  }
+  return found
+}
+
+function* candidates(): Generator<string> {
+  for (const directory of NAMED) {
+    if (existsSync(directory)) for (const name of readdirSync(directory)) yield join(directory, name)
+  }
+  for (const name of readdirSync('/proc')) if (/^\d+$/.test(name)) yield netnsPath(Number(name))
+}
+
+function inodeOf(path: string): number | undefined {
+  try {
+    return statSync(path).ino
+  } catch {
+    // A process that ended, or one whose namespaces a security module keeps to itself: not ours to restore.
+    return undefined
+  }
+}
