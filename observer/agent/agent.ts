@@ -166,6 +166,7 @@ export class Agent {
       for (const effect of effects) this.#reconciler.perform(effect, state)
     }
     if (fact.kind === 'synced') this.#synced()
+    if (fact.kind === 'answer' && fact.input.kind === 'enrolled') this.#patrol.visit(fact.uid)
   }
 
   /** Every pod of the node is offered, or kept until it can be: a snapshot ends no pod's proxy by mistake. */

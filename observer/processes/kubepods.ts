@@ -55,8 +55,10 @@ export class Kubepods {
 
   /** @throws SluiceError SLUICE_ERR_CGROUP_ROOT, SLUICE_ERR_CGROUP_PER_QOS */
   async refresh(): Promise<readonly CgroupRoot[]> {
-    this.#roots =
+    const roots =
       this.#names.length > 0 ? await namedRoots(this.#cgroup2, this.#names) : await findRoots(this.#cgroup2)
+    // An operator may name a QoS class besides its root.
+    this.#roots = [...new Map(roots.map((root) => [root.id, root])).values()]
     return this.#roots
   }
 
