@@ -13,8 +13,9 @@ NATIVE_CXXFLAGS := -std=c++20 -O2 -g1 -fPIC -fvisibility=hidden -Wall -Wextra -W
   -isystem node_modules/node-api-headers/include -isystem node_modules/node-addon-api \
   -idirafter $(NODE_DIR)/include/node
 
-NATIVE_TEST_PROGRAMS := $(patsubst native/test/bpf/%.bpf.c,build/native-test/%.bpf.o,$(wildcard native/test/bpf/*.bpf.c)) \
-  build/native-test/exclusive
+NATIVE_TEST_PROGRAMS := \
+  $(patsubst native/test/bpf/%.bpf.c,build/native-test/%.bpf.o,$(wildcard native/test/bpf/*.bpf.c)) \
+  $(patsubst native/test/%.c,build/native-test/%,$(wildcard native/test/*.c))
 
 .PHONY: native native-test-programs
 native: build/sluice.node
@@ -34,7 +35,7 @@ build/native-test/%.bpf.o: native/test/bpf/%.bpf.c native/native.mk
 	clang -g -O2 -target bpf -mcpu=v3 -Wall -Werror -I/usr/include/$(shell gcc -print-multiarch) -MMD -MP -c $< -o $@
 	llvm-strip -g $@
 
-build/native-test/exclusive: native/test/exclusive.c
+build/native-test/%: native/test/%.c native/native.mk
 	@mkdir -p $(@D)
 	$(CC) -O1 -Wall -Wextra $< -lbpf -o $@
 
