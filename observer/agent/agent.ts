@@ -5,9 +5,10 @@
 import { existsSync } from 'node:fs'
 import type { Logger } from 'pino'
 import { interval, merge, NEVER, observeOn, queueScheduler, Subject, Subscription, tap } from 'rxjs'
+import type { RingBuffer } from '#native'
 import type { Config } from '../config/schema.ts'
-import { inodeOf } from '../hooks/attachment.ts'
 import { type ControlServer, serveControl } from '../control/server.ts'
+import { inodeOf } from '../hooks/attachment.ts'
 import { select } from '../membership/select.ts'
 import { type Fact, Roster } from '../pods/roster.ts'
 import { kernelEvents } from '../processes/kernel-events.ts'
@@ -59,6 +60,7 @@ export class Agent {
   #control: ControlServer | undefined
   #eventsLost: number
   #resyncs = 0
+  #events: RingBuffer | undefined
   #ready = false
 
   constructor(parts: AgentParts) {
@@ -117,7 +119,10 @@ export class Agent {
     this.#running.add(this.#zds.ztunnels$.subscribe((ztunnels) => this.#onZtunnels(ztunnels)))
     this.#follow()
     this.#control = await serveControl(config.controlSocket, { status: () => this.#status() })
-    log.info({ source: config.source, socket: config.zds.socket, pods: this.#roster.states.length }, 'agent started')
+    log.info(
+      { source: config.source, socket: config.zds.socket, pods: this.#roster.states.length },
+      'agent started'
+    )
   }
 
   async close(): Promise<void> {
@@ -133,7 +138,10 @@ export class Agent {
     const { kernel, node, log } = this.#parts
     const roots = await this.#kubepods.refresh()
     kernel.follow(roots)
-    log.info({ roots: roots.map(({ path }) => path) }, roots.length > 0 ? 'pods are looked for' : 'no kubepods yet')
+    log.info(
+      { roots: roots.map(({ path }) => path) },
+      roots.length > 0 ? 'pods are looked for' : 'no kubepods yet'
+    )
     const own = await cgroupOf(process.pid)
     const pod = own === undefined ? undefined : this.#kubepods.podOf(own)
     if (pod === undefined) return
@@ -143,11 +151,10 @@ export class Agent {
 
   #follow(): void {
     const { config, kernel, source } = this.#parts
-    const events$ = config.processEvents ? kernelEvents(kernel.events.map, kernel.events.layout) : NEVER
-    const scans$ = merge(
-      this.#scans,
-      config.scanInterval > 0 ? interval(config.scanInterval) : NEVER
-    ).pipe(tap(() => this.#resyncs++))
+    const events$ = config.processEvents ? this.#eventsOf(kernel) : NEVER
+    const scans$ = merge(this.#scans, config.scanInterval > 0 ? interval(config.scanInterval) : NEVER).pipe(
+      tap(() => this.#resyncs++)
+    )
     const processes$ = followProcesses({
       kubepods: this.#kubepods,
       events$: events$.pipe(tap({ next: () => queueMicrotask(() => this.#noticeLoss()) })),
@@ -156,8 +163,16 @@ export class Agent {
     })
     const source$ = this.#problems.sift(source.events$)
     const facts$ = merge(processes$, source$, this.#reconciler.answers$).pipe(observeOn(queueScheduler))
-    this.#running.add(facts$.subscribe({ next: (fact) => this.#hear(fact), error: (error) => this.#fail(error) }))
+    this.#running.add(
+      facts$.subscribe({ next: (fact) => this.#hear(fact), error: (error) => this.#fail(error) })
+    )
     this.#running.add(interval(config.verifyInterval).subscribe(() => this.#patrol.round()))
+  }
+
+  #eventsOf({ events }: KernelSide) {
+    return kernelEvents(events.map, events.layout, (ring) => {
+      this.#events = ring
+    })
   }
 
   #hear(fact: Fact): void {
@@ -217,6 +232,7 @@ export class Agent {
       addressesOf: (uid) => this.#reconciler.dwelling(uid)?.netns.addresses,
       drift: this.#verifier.drift,
       resyncs: this.#resyncs,
+      wakeups: this.#events?.wakeups ?? 0,
       refusedZtunnels: this.#zds.refused
     })
   }

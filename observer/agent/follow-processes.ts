@@ -19,7 +19,12 @@ export interface ProcessSources {
  * Facts in the order of the kernel's events. A scan runs between two batches, never during one, so that a pod that
  * it no longer finds was not added meanwhile.
  */
-export function followProcesses({ kubepods, events$, scans$, onRoots }: ProcessSources): Observable<ProcessEvent> {
+export function followProcesses({
+  kubepods,
+  events$,
+  scans$,
+  onRoots
+}: ProcessSources): Observable<ProcessEvent> {
   const scan = async (): Promise<readonly ProcessEvent[]> => {
     await kubepods.refresh()
     return kubepods.scan()
@@ -49,4 +54,3 @@ export function followProcesses({ kubepods, events$, scans$, onRoots }: ProcessS
     concatMap((facts) => from(facts))
   )
 }
-

@@ -94,6 +94,10 @@ export class Patrol {
       ({ cgroup }) => cgroup !== undefined && kernel.entries.read(cgroup.id).verdict === 'none'
     )
     if (missing.length === 0) kernel.clearOverflow()
-    else log.error({ pods: missing.length }, 'map of pods is full: pods without an entry are held; raise maxPods')
+    else
+      log.error(
+        { pods: missing.length },
+        'map of pods is full: pods without an entry are held; raise maxPods'
+      )
   }
 }

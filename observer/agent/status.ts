@@ -7,7 +7,7 @@ import type { PodAddresses } from '../maps/pod-entries.ts'
 import type { PodUid } from '../pods/pod.ts'
 import type { AgentParts } from './agent.ts'
 
-type Passed = 'startedAt' | 'ready' | 'problems' | 'states' | 'ztunnels' | 'drift' | 'resyncs'
+type Passed = 'startedAt' | 'ready' | 'problems' | 'states' | 'ztunnels' | 'drift' | 'resyncs' | 'wakeups'
 
 export interface StatusFacts extends Pick<ReportFacts, Passed> {
   readonly parts: AgentParts

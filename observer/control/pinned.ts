@@ -52,6 +52,7 @@ export function pinnedReport(
     counters: namedCounters(state.counters, names.counter),
     drift: {},
     resyncs: 0,
+    wakeups: 0,
     refusedZtunnels: 0
   }
 }

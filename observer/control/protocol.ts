@@ -65,6 +65,8 @@ export const statusReport = z.object({
   /** What was found changed behind the agent's back and repaired, by kind. */
   drift: z.record(z.string(), z.number()),
   resyncs: z.number(),
+  /** Times that the kernel's events woke the agent. */
+  wakeups: z.number(),
   /** Peers on the ZDS socket that were not ztunnel. */
   refusedZtunnels: z.number()
 })

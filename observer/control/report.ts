@@ -23,11 +23,13 @@ export interface ReportFacts {
   readonly counters: Readonly<Record<string, number>>
   readonly drift: Readonly<Record<string, number>>
   readonly resyncs: number
+  readonly wakeups: number
   readonly refusedZtunnels: number
 }
 
 export function statusReport(facts: ReportFacts): StatusReport {
-  const { version, startedAt, source, ready, problems, counters, drift, resyncs, refusedZtunnels } = facts
+  const { version, startedAt, source, ready, problems, counters, drift, resyncs, wakeups, refusedZtunnels } =
+    facts
   return {
     version,
     agent: { running: true, pid, startedAt: iso(startedAt), source, ready, problems: [...problems] },
@@ -40,6 +42,7 @@ export function statusReport(facts: ReportFacts): StatusReport {
     counters: { ...counters },
     drift: { ...drift },
     resyncs,
+    wakeups,
     refusedZtunnels
   }
 }

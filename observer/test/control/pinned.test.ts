@@ -63,6 +63,7 @@ describe('the pinned state', () => {
       counters: { steered: 5, refused_held: 2 },
       drift: {},
       resyncs: 0,
+      wakeups: 0,
       refusedZtunnels: 0
     })
     expect(statusReport.safeParse(result).success).toBe(true)

@@ -63,5 +63,6 @@ export const report: StatusReport = {
   counters: { steered: 12, passed: 0, refused_held: 3 },
   drift: { rule: 1 },
   resyncs: 2,
+  wakeups: 12,
   refusedZtunnels: 1
 }
