@@ -38,6 +38,7 @@ export interface Report {
   readonly counters: Readonly<Record<string, number>>
   readonly drift: Readonly<Record<string, number>>
   readonly resyncs: number
+  readonly wakeups: number
   readonly refusedZtunnels: number
 }
 
@@ -83,7 +84,7 @@ export class Agent {
     this.settings = settings
     this.options = options
     this.configPath = join(settings.runDirectory, 'sluice.yaml')
-    this.controlSocket = String(config['controlSocket'])
+    this.controlSocket = String(config.controlSocket)
     this.#process = this.#spawn()
   }
 

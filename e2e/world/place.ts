@@ -150,7 +150,7 @@ export class Place {
   /** SO_NETNS_COOKIE. Asked from outside the cgroup, so that no process of the pod is seen. */
   async cookie(): Promise<bigint> {
     const { lines } = await must([DIAL, 'enter', '-', this.netns, '--', DIAL, 'netns-cookie'])
-    return BigInt(lines[0]?.['cookie'] as string)
+    return BigInt(lines[0]?.cookie as string)
   }
 
   /** Runs `ip` in this network namespace, from outside the cgroup. @throws when it fails. */

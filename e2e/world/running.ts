@@ -71,7 +71,7 @@ export class Running {
       const line = parse(part)
       if (line === undefined) continue
       this.lines.push(line)
-      for (const waiter of [...this.#waiters]) if (waiter.matches(line)) waiter.resolve(line)
+      for (const waiter of this.#waiters) if (waiter.matches(line)) waiter.resolve(line)
     }
   }
 
@@ -107,7 +107,7 @@ export class Running {
 
   /** The line `{event}`. */
   waitForEvent(event: string, timeoutMs = 5000): Promise<Line> {
-    return this.waitFor((line) => line['event'] === event, timeoutMs)
+    return this.waitFor((line) => line.event === event, timeoutMs)
   }
 
   #complaint(what: string): Error {

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef DESTINATION_H
+#define DESTINATION_H
+
+#include <sys/socket.h>
+
+/* Where an accepted connection was going: SO_ORIGINAL_DST (IPv4's, then IPv6's), else its local address. */
+void destination_find(int fd, struct sockaddr_storage *destination);
+
+#endif
