@@ -117,7 +117,7 @@ export class BpfObject {
   }
 
   /**
-   * Opens and loads `path`; takes 10 to 20 ms of the calling thread. Throws EBPF_OPEN, EBPF_VERIFIER (one line of the
+   * Opens and loads `path`; blocks the calling thread, for up to 20 ms with CO-RE. Throws EBPF_OPEN, EBPF_VERIFIER (one line of the
    * verifier's reason, the rest in `.log`), EBPF_UNSUPPORTED, EBPF_PERMISSION, or EBPF_MAP for a pinned map that differs.
    */
   static load(path: string, options: LoadOptions = {}): BpfObject {
