@@ -57,7 +57,7 @@ export function settle<C>(
       const judge = (name: string, seen: C | undefined): Taken<C>[] => {
         const now = scheduler.now()
         const candidate = candidates.get(name)
-        const since = candidate !== undefined && isSame(candidate.content, seen) ? now : now
+        const since = candidate !== undefined && isSame(candidate.content, seen) ? candidate.since : now
         const wait = patience(taken.get(name), seen, now - since)
         if (typeof wait === 'number' && wait > 0) {
           candidates.set(name, { content: seen, since, due: now + wait })
