@@ -2,7 +2,8 @@
 # The outside world of the end-to-end tests: build/e2e/dial (the application in a pod), build/e2e/ztunnel (the
 # stand-in) and build/e2e/zds-driver (an agent's end of ZDS, to test a ztunnel with). Static, so that a process in a pod starts at once; works alone as `make -f e2e/e2e.mk e2e`.
 
-E2E_CFLAGS := -std=gnu11 -O2 -g1 -static -Wall -Wextra -Werror -Wno-format-truncation -Ie2e/world/dial
+E2E_CFLAGS := -std=gnu11 -O2 -g1 -static -Wall -Wextra -Wformat-security -Werror \
+	-Wno-format-truncation -Ie2e/world/dial
 E2E_BINARIES := build/e2e/dial build/e2e/ztunnel build/e2e/zds-driver
 
 DIAL_SOURCES := $(wildcard e2e/world/dial/*.c)
@@ -11,17 +12,17 @@ STAND_IN_SOURCES := $(wildcard e2e/ztunnel/*.c) e2e/world/dial/line.c e2e/world/
 .PHONY: e2e
 e2e: $(E2E_BINARIES) ## Build the tools of the end-to-end tests
 
-build/e2e/dial: $(DIAL_SOURCES) $(wildcard e2e/world/dial/*.h) e2e/e2e.mk
+build/e2e/dial: $(DIAL_SOURCES) $(wildcard e2e/world/dial/*.h) e2e/e2e.mk | $(PACKAGES_STAMP)
 	@mkdir -p $(@D)
 	gcc $(E2E_CFLAGS) $(DIAL_SOURCES) -o $@.tmp
 	mv $@.tmp $@
 
-build/e2e/ztunnel: $(STAND_IN_SOURCES) $(wildcard e2e/ztunnel/*.h e2e/world/dial/*.h) e2e/e2e.mk
+build/e2e/ztunnel: $(STAND_IN_SOURCES) $(wildcard e2e/ztunnel/*.h e2e/world/dial/*.h) e2e/e2e.mk | $(PACKAGES_STAMP)
 	@mkdir -p $(@D)
 	gcc $(E2E_CFLAGS) $(STAND_IN_SOURCES) -o $@.tmp
 	mv $@.tmp $@
 
-build/e2e/zds-driver: e2e/ztunnel/driver/zds-driver.c e2e/world/dial/line.c e2e/world/dial/address.c e2e/e2e.mk
+build/e2e/zds-driver: e2e/ztunnel/driver/zds-driver.c e2e/world/dial/line.c e2e/world/dial/address.c e2e/e2e.mk | $(PACKAGES_STAMP)
 	@mkdir -p $(@D)
 	gcc $(E2E_CFLAGS) $(filter %.c,$^) -o $@.tmp
 	mv $@.tmp $@

@@ -60,6 +60,8 @@ export class World {
       await world.bridge.open()
       await world.host.makeCgroup()
       await world.kubelet.makeCgroup()
+      // The agent's configuration names it, and ztunnel may start last.
+      await makeCgroup(join(world.cgroup, 'ztunnel'))
       await world.layout({ driver: 'cgroupfs', depth: 0 })
       await world.layout({ driver: 'systemd', depth: 0 })
     } catch (error) {

@@ -34,11 +34,14 @@ const REAL: Readonly<Record<string, Connection['event']>> = {
 export function fromZtunnel(line: Line): Connection | undefined {
   const event = line.scope === 'access' ? REAL[String(line.message)] : undefined
   if (event === undefined) return undefined
-  const failed = line.error === undefined ? {} : { error: String(line.error) }
-  const bytes = { bytesSent: Number(line.bytes_sent), bytesReceived: Number(line.bytes_recv) }
+  const inbound = line.direction === 'inbound'
+  const failed = typeof line.error === 'string' ? { error: line.error } : {}
+  // ztunnel counts from the pod's side, so an inbound connection's "sent" is what the client received.
+  const [sent, received] = inbound ? [line.bytes_recv, line.bytes_sent] : [line.bytes_sent, line.bytes_recv]
+  const bytes = { bytesSent: Number(sent), bytesReceived: Number(received) }
   return {
     event,
-    direction: line.direction === 'inbound' ? 'inbound' : 'outbound',
+    direction: inbound ? 'inbound' : 'outbound',
     src: String(line['src.addr']),
     // With HBONE, dst.addr is the tunnel's end and this the address that was dialled.
     dst: String(line['dst.hbone_addr'] ?? line['dst.addr']),

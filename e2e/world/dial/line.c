@@ -114,13 +114,13 @@ void line_address(struct line *line, const char *key, const struct sockaddr_stor
 static void open_bracket(struct line *line, const char *key, const char *bracket)
 {
 	append_key(line, key);
-	append(line, bracket);
+	append(line, "%s", bracket);
 	line->comma = false;
 }
 
 static void close_bracket(struct line *line, const char *bracket)
 {
-	append(line, bracket);
+	append(line, "%s", bracket);
 	line->comma = true;
 }
 
