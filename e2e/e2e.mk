@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The outside world of the end-to-end tests: build/e2e/dial (the application in a pod), build/e2e/ztunnel (the
-# stand-in) and build/e2e/zds-driver (an agent's end of ZDS, to test a ztunnel with). Static, so that a process in a pod starts at once; works alone as `make -f e2e/e2e.mk e2e`.
+# stand-in) and build/e2e/zds-driver (an agent's end of ZDS, to test a ztunnel with). Static, so that a process in a
+# pod starts at once. Works alone as `make -f e2e/e2e.mk e2e`.
 
 E2E_CFLAGS := -std=gnu11 -O2 -g1 -static -Wall -Wextra -Wformat-security -Werror \
 	-Wno-format-truncation -Ie2e/world/dial

@@ -18,7 +18,7 @@
 #include "workload.h"
 
 enum {
-	FIRST_BACKOFF = 20,	/* ms, doubled each time */
+	FIRST_BACKOFF = 20, /* ms, doubled each time */
 	LONGEST_BACKOFF = 15000,
 	RETRY_PENDING = 5000,
 };
@@ -135,7 +135,9 @@ static void snapshot_sent(void)
 
 static void process(const struct zds_request *request, int netns)
 {
-	static const char *const names[] = { [ZDS_ADD] = "add", [ZDS_DEL] = "del", [ZDS_KEEP] = "keep",
+	static const char *const names[] = { [ZDS_ADD] = "add",
+					     [ZDS_DEL] = "del",
+					     [ZDS_KEEP] = "keep",
 					     [ZDS_SNAPSHOT_SENT] = "snapshot-sent" };
 
 	tell(names[request->kind], request->kind == ZDS_SNAPSHOT_SENT ? NULL : request->uid, NULL);
@@ -193,7 +195,8 @@ static void connect_again(struct timer *timer)
 
 	if (fd < 0) {
 		timer_set(timer, agent.backoff);
-		agent.backoff = agent.backoff * 2 < LONGEST_BACKOFF ? agent.backoff * 2 : LONGEST_BACKOFF;
+		agent.backoff =
+			agent.backoff * 2 < LONGEST_BACKOFF ? agent.backoff * 2 : LONGEST_BACKOFF;
 		return;
 	}
 	agent.snapshot_received = false;

@@ -16,7 +16,7 @@
 #include "upstream.h"
 
 enum {
-	CONNECT_PATIENCE = 10000,	/* ms */
+	CONNECT_PATIENCE = 10000, /* ms */
 };
 
 struct connection {
@@ -25,7 +25,7 @@ struct connection {
 	struct workload *workload;
 	bool inbound, connected;
 	struct sockaddr_storage source, destination;
-	struct stream sent, received;	/* client -> upstream, upstream -> client */
+	struct stream sent, received; /* client -> upstream, upstream -> client */
 	double began;
 	struct connection *next;
 };
@@ -122,7 +122,8 @@ static void upstream_ready(struct watcher *watcher, uint32_t events)
 
 static void too_long(struct timer *timer)
 {
-	end((struct connection *)((char *)timer - offsetof(struct connection, patience)), ETIMEDOUT);
+	end((struct connection *)((char *)timer - offsetof(struct connection, patience)),
+	    ETIMEDOUT);
 }
 
 /*
@@ -167,7 +168,8 @@ void connection_begin(struct listener *listener, int fd)
 	tell("opened", connection, 0);
 	/* Only inbound does the application see the client's address: outbound ztunnel is the pod. */
 	connection->upstream.fd = upstream_connect(
-		workload->netns, connection->inbound && listener->transparent ? &connection->source : NULL,
+		workload->netns,
+		connection->inbound && listener->transparent ? &connection->source : NULL,
 		&connection->destination, &error);
 	if (connection->upstream.fd < 0) {
 		end(connection, error);

@@ -7,7 +7,7 @@
 #include "address.h"
 
 enum {
-	ORIGINAL_DST = 80,	/* SO_ORIGINAL_DST and IP6T_SO_ORIGINAL_DST */
+	ORIGINAL_DST = 80, /* SO_ORIGINAL_DST and IP6T_SO_ORIGINAL_DST */
 };
 
 void destination_find(int fd, struct sockaddr_storage *destination)

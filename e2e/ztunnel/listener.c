@@ -96,14 +96,16 @@ static const char *kind(int error)
 int listeners_open(struct workload *workload, char *text, size_t size)
 {
 	for (int i = 0; i < LISTENERS; i++)
-		workload->listeners[i] = (struct listener){ .watcher.fd = -1, .workload = workload,
+		workload->listeners[i] = (struct listener){ .watcher.fd = -1,
+							    .workload = workload,
 							    .port = ports[i] };
 	for (int i = 0; i < LISTENERS; i++)
 		if (open_one(&workload->listeners[i]) != 0) {
 			int error = errno;
 
 			listeners_close(workload);
-			snprintf(text, size, "Bind([::]:%d, Os { code: %d, kind: %s, message: \"%s\" })",
+			snprintf(text, size,
+				 "Bind([::]:%d, Os { code: %d, kind: %s, message: \"%s\" })",
 				 ports[i], error, kind(error), strerror(error));
 			return -1;
 		}

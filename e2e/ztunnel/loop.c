@@ -11,7 +11,7 @@
 #include "line.h"
 
 static int epoll = -1;
-static struct timer *timers;	/* soonest first */
+static struct timer *timers; /* soonest first */
 
 static int loop_fd(void)
 {
@@ -29,7 +29,8 @@ void loop_watch(struct watcher *watcher, uint32_t events)
 	/* A watcher that waits for nothing leaves the set, or EPOLLHUP would be told again and again. */
 	if (events == 0)
 		epoll_ctl(loop_fd(), EPOLL_CTL_DEL, watcher->fd, NULL);
-	else if (epoll_ctl(loop_fd(), watcher->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watcher->fd, &event) != 0)
+	else if (epoll_ctl(loop_fd(), watcher->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watcher->fd,
+			   &event) != 0)
 		perror("epoll_ctl");
 	watcher->events = events;
 }

@@ -47,7 +47,8 @@ static void watch_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	signals = (struct watcher){ .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = stop };
+	signals = (struct watcher){ .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
+				    .ready = stop };
 	loop_watch(&signals, EPOLLIN);
 }
 

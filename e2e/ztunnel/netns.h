@@ -3,7 +3,7 @@
 #define NETNS_H
 
 enum {
-	PACKET_MARK = 0x539,	/* of every socket that ztunnel makes in a pod */
+	PACKET_MARK = 0x539, /* of every socket that ztunnel makes in a pod */
 };
 
 void netns_remember_own(void);

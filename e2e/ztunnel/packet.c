@@ -52,7 +52,9 @@ bool packet_receive(int channel, struct packet *packet)
 	char control[CMSG_SPACE(4 * sizeof(int))];
 	uint8_t bytes[ZDS_MESSAGE];
 	struct iovec data = { bytes, sizeof(bytes) };
-	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr message = { .msg_iov = &data,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
 				  .msg_controllen = sizeof(control) };
 	ssize_t got = recvmsg(channel, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	bool decoded;

@@ -9,8 +9,8 @@
 /* One message of the agent with what came beside it. */
 struct packet {
 	struct zds_request request;
-	int netns;		/* the caller's to close; -1: none came */
-	const char *problem;	/* in ztunnel's words, when it cannot be read */
+	int netns; /* the caller's to close; -1: none came */
+	const char *problem; /* in ztunnel's words, when it cannot be read */
 	bool closed;
 };
 

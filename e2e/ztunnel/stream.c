@@ -19,8 +19,8 @@ bool stream_wants_write(const struct stream *stream)
 static int flush(struct stream *stream, int sink)
 {
 	while (stream->start < stream->end) {
-		ssize_t sent = send(sink, stream->buffer + stream->start, stream->end - stream->start,
-				    MSG_NOSIGNAL);
+		ssize_t sent = send(sink, stream->buffer + stream->start,
+				    stream->end - stream->start, MSG_NOSIGNAL);
 
 		if (sent < 0)
 			return errno == EAGAIN ? 0 : errno;

@@ -13,10 +13,10 @@ enum {
 
 struct stream {
 	char *buffer;
-	size_t start, end;	/* what is read and not yet written */
-	uint64_t bytes;		/* written so far */
-	bool ended;		/* the source said FIN */
-	bool closed;		/* and the sink was told */
+	size_t start, end; /* what is read and not yet written */
+	uint64_t bytes; /* written so far */
+	bool ended; /* the source said FIN */
+	bool closed; /* and the sink was told */
 };
 
 /* Copies what can be copied now. 0, or an errno. */

@@ -25,7 +25,8 @@ static int make_spoofable(int fd, int family)
 	if (setsockopt(fd, level, family == AF_INET ? IP_TRANSPARENT : IPV6_TRANSPARENT, &one,
 		       sizeof(one)) != 0)
 		return -1;
-	return setsockopt(fd, level, family == AF_INET ? IP_FREEBIND : IPV6_FREEBIND, &one, sizeof(one));
+	return setsockopt(fd, level, family == AF_INET ? IP_FREEBIND : IPV6_FREEBIND, &one,
+			  sizeof(one));
 }
 
 /* A failure is only a warning, as it is in ztunnel: the connection then comes from the pod's own address. */

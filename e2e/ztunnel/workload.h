@@ -30,11 +30,11 @@ struct listener {
 
 struct workload {
 	char *uid, *name, *namespace;
-	int netns;		/* owned */
+	int netns; /* owned */
 	dev_t device;
 	ino_t inode;
-	bool named;		/* since the connection to the agent began */
-	bool pending;		/* could not be started; tried again every 5 s */
+	bool named; /* since the connection to the agent began */
+	bool pending; /* could not be started; tried again every 5 s */
 	struct listener listeners[LISTENERS];
 	struct connection *connections;
 	struct workload *next;
@@ -46,9 +46,9 @@ const char *workload_add(const struct zds_request *request, int netns);
 void workload_del(const char *uid);
 void workload_name(const char *uid, bool named);
 void workload_forget_pending(const char *uid);
-void workloads_unname(void);	/* a new connection to the agent */
+void workloads_unname(void); /* a new connection to the agent */
 void workloads_drop_unnamed(void);
-bool workloads_retry(void);	/* true: some are still pending */
+bool workloads_retry(void); /* true: some are still pending */
 
 /* 0, or -1 and in `error` what ztunnel would say. */
 int listeners_open(struct workload *workload, char *error, size_t size);

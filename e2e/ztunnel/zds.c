@@ -137,7 +137,7 @@ bool zds_decode(const uint8_t *bytes, size_t length, struct zds_request *request
 size_t zds_encode_hello(uint8_t bytes[ZDS_MESSAGE])
 {
 	bytes[0] = 1 << 3 | WIRE_VARINT;
-	bytes[1] = 1;	/* V1 */
+	bytes[1] = 1; /* V1 */
 	return 2;
 }
 

@@ -8,12 +8,12 @@
 #include <stdint.h>
 
 enum {
-	ZDS_MESSAGE = 1024,	/* ztunnel reads into a buffer of this size */
+	ZDS_MESSAGE = 1024, /* ztunnel reads into a buffer of this size */
 	ZDS_TEXT = 1025,
 };
 
 enum zds_kind {
-	ZDS_NOTHING,		/* no member of the oneof was there */
+	ZDS_NOTHING, /* no member of the oneof was there */
 	ZDS_ADD = 1,
 	ZDS_DEL = 2,
 	ZDS_SNAPSHOT_SENT = 3,
@@ -23,7 +23,7 @@ enum zds_kind {
 struct zds_request {
 	enum zds_kind kind;
 	char uid[ZDS_TEXT];
-	bool has_info;		/* Add: workload_info was there */
+	bool has_info; /* Add: workload_info was there */
 	char name[ZDS_TEXT], namespace[ZDS_TEXT], service_account[ZDS_TEXT];
 };
 

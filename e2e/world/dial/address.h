@@ -21,7 +21,7 @@ bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_s
 /* ::ffff:a.b.c.d becomes a.b.c.d. */
 void address_canonicalise(struct sockaddr_storage *address);
 
-void address_local(int fd, struct sockaddr_storage *address);	/* AF_UNSPEC if there is none */
+void address_local(int fd, struct sockaddr_storage *address); /* AF_UNSPEC if there is none */
 void address_peer(int fd, struct sockaddr_storage *address);
 
 #endif

@@ -25,24 +25,24 @@ enum manner {
 };
 
 struct socket_option {
-	const char *text;	/* as given: LEVEL:OPTION:VALUE or SO_NAME:VALUE */
+	const char *text; /* as given: LEVEL:OPTION:VALUE or SO_NAME:VALUE */
 	int level, option;
-	const char *value;	/* a number, %DEVICE (its index), or a string */
+	const char *value; /* a number, %DEVICE (its index), or a string */
 };
 
 struct connect_options {
 	struct sockaddr_storage target[MORE_TARGETS];
 	int targets;
-	struct sockaddr_storage again, bind;	/* ss_family 0: not given */
+	struct sockaddr_storage again, bind; /* ss_family 0: not given */
 	bool again_after_failure;
 	enum manner manner;
 	bool mptcp, udp, connected, dontroute, hold, reset, each, no_data, wait_line;
 	const char *device, *unicast_device, *send, *local_ports;
 	struct socket_option before[SOCKET_OPTIONS], after[SOCKET_OPTIONS];
 	int befores, afters;
-	int timeout;		/* ms, for the connect and again for the first data */
-	int count, interval;	/* connections; ms between two */
-	int fd;			/* a socket to use instead of a new one; -1: none */
+	int timeout; /* ms, for the connect and again for the first data */
+	int count, interval; /* connections; ms between two */
+	int fd; /* a socket to use instead of a new one; -1: none */
 };
 
 /* Exit status of every command: 0 it went well, 1 it did not (the line says how), 2 wrong usage. */
@@ -58,7 +58,7 @@ int command_netns_cookie(int argc, char **argv);
 int command_pause(int argc, char **argv);
 
 _Noreturn void usage(const char *complaint, const char *what);
-_Noreturn void fail(const char *what);		/* prints {ok: false, stage, errno}; exit 1 */
+_Noreturn void fail(const char *what); /* prints {ok: false, stage, errno}; exit 1 */
 long number(const char *text, long low, long high);
 
 void connect_parse(int argc, char **argv, struct connect_options *options);
@@ -67,8 +67,8 @@ int connect_many(const struct connect_options *options);
 int datagram_run(const struct connect_options *options);
 
 struct attempt {
-	int error;		/* 0: connected */
-	const char *stage;	/* socket, bind, setsockopt, connect */
+	int error; /* 0: connected */
+	const char *stage; /* socket, bind, setsockopt, connect */
 	double milliseconds;
 };
 

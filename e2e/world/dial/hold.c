@@ -10,7 +10,7 @@
 #include "dial.h"
 
 enum {
-	TICK = 100,	/* ms */
+	TICK = 100, /* ms */
 };
 
 static volatile sig_atomic_t told_to_stop;

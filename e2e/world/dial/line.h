@@ -32,11 +32,11 @@ void line_element_begin(struct line *line);
 void line_end(struct line *line);
 
 enum {
-	ERROR_TIMEOUT = -1,	/* our own patience ended; the kernel said nothing */
+	ERROR_TIMEOUT = -1, /* our own patience ended; the kernel said nothing */
 };
 const char *error_name(int error);
 
-double now_milliseconds(void);		/* CLOCK_MONOTONIC */
-long long epoch_milliseconds(void);	/* CLOCK_REALTIME */
+double now_milliseconds(void); /* CLOCK_MONOTONIC */
+long long epoch_milliseconds(void); /* CLOCK_REALTIME */
 
 #endif

@@ -15,13 +15,19 @@ static const struct {
 	const char *arguments;
 } commands[] = {
 	{ "connect", command_connect,
-	  "ADDR PORT [--also ADDR PORT] [--timeout MS] [--count N [--interval MS] [--each]] [--bind ADDR]\n"
-	  "    [--device DEV] [--unicast-if DEV] [--dontroute] [--mark N] [--set-before OPTION] [--set-after OPTION]\n"
-	  "    [--mptcp] [--nonblock|--tfo|--uring|--uring-async|--uring-sqpoll] [--local-ports LO-HI] [--fd N]\n"
-	  "    [--again ADDR PORT|--after-failure ADDR PORT] [--send TEXT] [--no-data] [--hold] [--rst]\n"
-	  "    [--wait-line] [--udp [--connected]]      OPTION is SO_NAME:VALUE or LEVEL:NUMBER:VALUE" },
+	  "ADDR PORT [--also ADDR PORT] [--timeout MS] [--count N [--interval MS] [--each]] "
+	  "[--bind ADDR]\n"
+	  "    [--device DEV] [--unicast-if DEV] [--dontroute] [--mark N] [--set-before OPTION] "
+	  "[--set-after OPTION]\n"
+	  "    [--mptcp] [--nonblock|--tfo|--uring|--uring-async|--uring-sqpoll] [--local-ports "
+	  "LO-HI] [--fd N]\n"
+	  "    [--again ADDR PORT|--after-failure ADDR PORT] [--send TEXT] [--no-data] [--hold] "
+	  "[--rst]\n"
+	  "    [--wait-line] [--udp [--connected]]      OPTION is SO_NAME:VALUE or "
+	  "LEVEL:NUMBER:VALUE" },
 	{ "serve", command_serve,
-	  "PORT [--bind ADDR] [--name NAME] [--once] [--reuseport] [--echo] [--udp] [--mark N] [--quiet]" },
+	  "PORT [--bind ADDR] [--name NAME] [--once] [--reuseport] [--echo] [--udp] [--mark N] "
+	  "[--quiet]" },
 	{ "enter", command_enter, "[--make] [--first] CGROUP|- NETNS|- -- COMMAND..." },
 	{ "inherit", command_inherit, "CGROUP|- NETNS|- -- ADDR PORT [connect's options]" },
 	{ "pass-socket", command_pass_socket, "PATH ipv4|ipv6" },

@@ -8,13 +8,13 @@
 #include "dial.h"
 
 enum {
-	ERRORS = 200,	/* errno values on Linux, and TIMEOUT at 0 */
+	ERRORS = 200, /* errno values on Linux, and TIMEOUT at 0 */
 };
 
 struct tally {
 	int connected, greeted;
 	int errors[ERRORS];
-	double *milliseconds;	/* of those that connected */
+	double *milliseconds; /* of those that connected */
 };
 
 static void try_one(const struct connect_options *options, int number, struct tally *tally)
@@ -33,7 +33,8 @@ static void try_one(const struct connect_options *options, int number, struct ta
 	} else {
 		tally->milliseconds[tally->connected++] = attempt.milliseconds;
 		if (!options->no_data &&
-		    strcmp(first_data(fd, options->timeout, data, sizeof(data), &length), "line") == 0)
+		    strcmp(first_data(fd, options->timeout, data, sizeof(data), &length), "line") ==
+			    0)
 			tally->greeted++;
 	}
 	if (fd < 0)

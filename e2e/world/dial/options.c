@@ -34,18 +34,20 @@ static bool parse_flag(const char *name, struct connect_options *options)
 		const char *name;
 		bool *flag;
 	} flags[] = {
-		{ "--mptcp", &options->mptcp },		{ "--udp", &options->udp },
+		{ "--mptcp", &options->mptcp },         { "--udp", &options->udp },
 		{ "--connected", &options->connected }, { "--dontroute", &options->dontroute },
-		{ "--hold", &options->hold },		{ "--rst", &options->reset },
-		{ "--each", &options->each },		{ "--no-data", &options->no_data },
+		{ "--hold", &options->hold },           { "--rst", &options->reset },
+		{ "--each", &options->each },           { "--no-data", &options->no_data },
 		{ "--wait-line", &options->wait_line },
 	};
 	const struct {
 		const char *name;
 		enum manner manner;
 	} manners[] = {
-		{ "--nonblock", MANNER_NONBLOCKING }, { "--tfo", MANNER_FASTOPEN },
-		{ "--uring", MANNER_URING },	      { "--uring-async", MANNER_URING_ASYNC },
+		{ "--nonblock", MANNER_NONBLOCKING },
+		{ "--tfo", MANNER_FASTOPEN },
+		{ "--uring", MANNER_URING },
+		{ "--uring-async", MANNER_URING_ASYNC },
 		{ "--uring-sqpoll", MANNER_URING_SQPOLL },
 	};
 

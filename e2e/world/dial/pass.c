@@ -9,14 +9,16 @@
 #include "dial.h"
 
 enum {
-	PATIENCE = 5000,	/* ms until the receiver listens */
+	PATIENCE = 5000, /* ms until the receiver listens */
 };
 
 void send_fd(int channel, int fd)
 {
 	char control[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 0;
 	struct iovec data = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr message = { .msg_iov = &data,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
 				  .msg_controllen = sizeof(control) };
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
@@ -32,7 +34,9 @@ int receive_fd(int channel)
 {
 	char control[CMSG_SPACE(sizeof(int))], byte;
 	struct iovec data = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr message = { .msg_iov = &data,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
 				  .msg_controllen = sizeof(control) };
 	struct cmsghdr *header;
 	int fd;
@@ -66,7 +70,8 @@ int command_pass_socket(int argc, char **argv)
 	if (argc != 2)
 		usage("pass-socket needs PATH ipv4|ipv6", NULL);
 	address = unix_address(argv[0]);
-	fd = socket(strcmp(argv[1], "ipv6") == 0 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(strcmp(argv[1], "ipv6") == 0 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC,
+		    0);
 	channel = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || channel < 0)
 		fail("socket");

@@ -64,8 +64,9 @@ static void parse(int argc, char **argv, struct serve_options *options)
 static int open_listener(const struct serve_options *options)
 {
 	int one = 1, zero = 0;
-	int fd = socket(options->bind.ss_family,
-			(options->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd =
+		socket(options->bind.ss_family,
+		       (options->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		fail("socket");

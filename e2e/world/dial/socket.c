@@ -115,8 +115,8 @@ int socket_make(const struct connect_options *options, const struct sockaddr_sto
 	if (!prepare(fd, options, family))
 		goto failed;
 	attempt->stage = "bind";
-	if (options->bind.ss_family && bind(fd, (const struct sockaddr *)&options->bind,
-					    address_length(&options->bind)) != 0)
+	if (options->bind.ss_family &&
+	    bind(fd, (const struct sockaddr *)&options->bind, address_length(&options->bind)) != 0)
 		goto failed;
 	attempt->error = 0;
 	return fd;

@@ -21,7 +21,8 @@ struct ring {
 
 static void *map_ring(struct ring *ring, size_t length, off_t offset)
 {
-	return mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring->fd, offset);
+	return mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring->fd,
+		    offset);
 }
 
 static bool ring_open(struct ring *ring, bool polled)
@@ -73,7 +74,8 @@ int uring_connect(int fd, enum manner manner, const struct sockaddr_storage *tar
 
 	done = (struct pollfd){ .fd = ring.fd, .events = POLLIN };
 	if (poll(&done, 1, timeout) == 1) {
-		struct io_uring_cqe *completed = (void *)(ring.completion + ring.params.cq_off.cqes);
+		struct io_uring_cqe *completed =
+			(void *)(ring.completion + ring.params.cq_off.cqes);
 
 		error = -completed[0].res;
 	} else {

@@ -40,7 +40,8 @@ static void die(const char *what)
 
 static void send_packet(char *words)
 {
-	char control[CMSG_SPACE(FILES * sizeof(int))] = { 0 }, *place, *word = strtok_r(words, " ", &place);
+	char control[CMSG_SPACE(FILES * sizeof(int))] = { 0 }, *place,
+					*word = strtok_r(words, " ", &place);
 	static unsigned char bytes[PACKET];
 	int fds[FILES], count = 0;
 	size_t length = 0;
@@ -110,13 +111,15 @@ int main(int argc, char **argv)
 	setvbuf(stdin, NULL, _IONBF, 0);
 	unlink(argv[1]);
 	listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(listener, 4) != 0)
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+	    listen(listener, 4) != 0)
 		die("listen");
 	tell("listening", NULL);
 	for (;;) {
 		/* One connection at a time: the next waits in the backlog. */
 		struct pollfd polled[] = { { .fd = STDIN_FILENO, .events = POLLIN },
-					   { .fd = channel < 0 ? listener : channel, .events = POLLIN } };
+					   { .fd = channel < 0 ? listener : channel,
+					     .events = POLLIN } };
 
 		poll(polled, 2, -1);
 		if (polled[1].revents && channel >= 0) {
