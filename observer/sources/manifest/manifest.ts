@@ -12,6 +12,8 @@ import { type Content, patience } from './trust.ts'
 import { watchDirectory } from './watch.ts'
 
 const FIRST_WITHIN_MS = 500
+// As long as a file that took another's place and says less is doubted.
+const TOGETHER_MS = 10
 
 /**
  * The files directly in `directory`: `.yaml`, `.yml`, `.json`, with Pod, Namespace and List documents. A writer
@@ -26,6 +28,7 @@ export function manifestSource(directory: string, scheduler: SchedulerLike = asy
         isSame: (one, other) => one?.text === other?.text,
         patience,
         take: (former, seen) => ({ ...seen, parsed: succeeded(former?.parsed, seen.parsed) }),
+        togetherMs: TOGETHER_MS,
         firstWithinMs: FIRST_WITHIN_MS,
         scheduler
       }),

@@ -21,9 +21,21 @@ export interface SettleOptions<C> {
   readonly patience: (former: C | undefined, seen: C | undefined, unchangedMs: number) => number | 'same'
   /** What is taken when this was seen after that. */
   readonly take: (former: C | undefined, seen: C) => C
+  /** What is ready waits so long for others that soon are: a change of several files is one batch. */
+  readonly togetherMs: number
   /** The first batch waits no longer than this for names that do not settle. */
   readonly firstWithinMs: number
   readonly scheduler: SchedulerLike
+}
+
+interface Candidate<C> {
+  readonly content: C | undefined
+  /** When it was first seen so. */
+  readonly since: number
+  /** When to look again; not after now: it may be taken. */
+  due: number
+  /** Since when it could be taken. */
+  ready: number | undefined
 }
 
 /**
@@ -34,11 +46,11 @@ export interface SettleOptions<C> {
 export function settle<C>(
   options: SettleOptions<C>
 ): OperatorFunction<readonly string[], readonly Taken<C>[]> {
-  const { read, isSame, patience, take, firstWithinMs, scheduler } = options
+  const { read, isSame, patience, take, togetherMs, firstWithinMs, scheduler } = options
   return (names$) =>
     new Observable((subscriber) => {
       const taken = new Map<string, C>()
-      const candidates = new Map<string, { content: C | undefined; since: number; due: number }>()
+      const candidates = new Map<string, Candidate<C>>()
       const dirty = new Set<string>()
       const timer = new Subscription()
       let held: { names: Set<string>; batch: Taken<C>[] } | undefined
@@ -54,21 +66,42 @@ export function settle<C>(
         subscriber.next(batch)
       }
 
-      const judge = (name: string, seen: C | undefined): Taken<C>[] => {
+      const judge = (name: string, seen: C | undefined) => {
         const now = scheduler.now()
-        const candidate = candidates.get(name)
-        const since = candidate !== undefined && isSame(candidate.content, seen) ? candidate.since : now
+        const last = candidates.get(name)
+        const former = last !== undefined && isSame(last.content, seen) ? last : undefined
+        const since = former?.since ?? now
         const wait = patience(taken.get(name), seen, now - since)
-        if (typeof wait === 'number' && wait > 0) {
-          candidates.set(name, { content: seen, since, due: now + wait })
-          return []
+        if (wait === 'same') {
+          accept(name, seen)
+          return
         }
+        const ready = wait > 0 ? undefined : (former?.ready ?? now)
+        candidates.set(name, { content: seen, since, due: now + wait, ready })
+      }
+
+      const accept = (name: string, seen: C | undefined): Taken<C> => {
         candidates.delete(name)
         held?.names.delete(name)
         const content = seen === undefined ? undefined : take(taken.get(name), seen)
         if (content === undefined) taken.delete(name)
         else taken.set(name, content)
-        return wait === 'same' ? [] : [[name, content]]
+        return [name, content]
+      }
+
+      const settled = (names: readonly string[]): Taken<C>[] => {
+        const now = scheduler.now()
+        const ready = names.filter((name) => candidates.get(name)?.ready !== undefined)
+        const soon = Math.min(...[...candidates.values()].map(({ due }) => due).filter((due) => due > now))
+        const patient = ready.every((name) => now - (candidates.get(name)?.ready ?? 0) < togetherMs)
+        if (soon - now > togetherMs || !patient) {
+          return ready.map((name) => accept(name, candidates.get(name)?.content))
+        }
+        for (const name of ready) {
+          const candidate = candidates.get(name)
+          if (candidate !== undefined) candidate.due = Math.min(soon, (candidate.ready ?? now) + togetherMs)
+        }
+        return []
       }
 
       const tell = (batch: readonly Taken<C>[]) => {
@@ -112,7 +145,8 @@ export function settle<C>(
           forkJoin(looks).subscribe({
             next: (seen) => {
               reading = false
-              tell(seen.flatMap(([name, content]) => judge(name, content)))
+              for (const [name, content] of seen) judge(name, content)
+              tell(settled(names))
               if (dirty.size > 0) look()
               else arm()
             },

@@ -18,8 +18,10 @@ export interface Content {
 const QUIET_MS = {
   /** It says of the same objects all that was said before. */
   whole: 0,
-  /** New objects; or less of the old ones, in a file that took the other's place. */
+  /** New objects. */
   likely: 1,
+  /** Less than before in a file that took the other's place: what is missing may come in another file. */
+  replaced: 10,
   /** Broken, empty, without its last line's end, or written over and now saying less. */
   doubtful: 75
 } as const
@@ -49,7 +51,7 @@ export function wholeness(former: Content | undefined, seen: Content): keyof typ
   const { readable, problems } = seen.parsed
   if (!readable || problems.length > 0 || !isEnded(seen.text)) return 'doubtful'
   if (former === undefined) return 'likely'
-  if (saysLess(former.parsed, seen.parsed)) return former.inode === seen.inode ? 'doubtful' : 'likely'
+  if (saysLess(former.parsed, seen.parsed)) return former.inode === seen.inode ? 'doubtful' : 'replaced'
   return seen.parsed.objects.length > former.parsed.objects.length ? 'likely' : 'whole'
 }
 

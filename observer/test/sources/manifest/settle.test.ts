@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Observable, of, throwError } from 'rxjs'
+import { map, Observable, of, throwError } from 'rxjs'
 import { TestScheduler } from 'rxjs/testing'
 import { describe, expect, it } from 'vitest'
 import { type SettleOptions, settle } from '../../../sources/manifest/settle.ts'
@@ -27,10 +27,13 @@ function options(scheduler: TestScheduler, looks: Looks, firstWithinMs = 100): S
     count.set(name, at + 1)
     return of(contents[Math.min(at, contents.length - 1)])
   }
-  return { ...PATIENCE, read, firstWithinMs, scheduler }
+  return { ...PATIENCE, read, firstWithinMs, togetherMs: 0, scheduler }
 }
 
 const first = ['a', 'b']
+
+const sorted = (batch: unknown) =>
+  (Array.isArray(batch) ? batch : []).toSorted(([a], [b]) => (a < b ? -1 : 1))
 
 describe('what has settled', () => {
   it.each<[string, string, string, Looks, Record<string, unknown>]>([
@@ -137,6 +140,43 @@ describe('what has settled', () => {
       const looks = { a: ['!1'], b: ['2', '3', '4'] }
       const values = { x: [['a', '!1']], y: [['b', '4']] }
       expectObservable(names$.pipe(settle(options(scheduler, looks, 2)))).toBe('--x------y', values)
+    })
+  })
+
+  it.each<[string, string, string, Looks, Record<string, unknown>]>([
+    [
+      'waits for what soon is',
+      'f-----ba---',
+      'x--------y',
+      { a: ['!0', '!1'], b: ['!0', '1'] },
+      {
+        y: [
+          ['b', '1'],
+          ['a', '!1']
+        ]
+      }
+    ],
+    [
+      'waits no longer than so',
+      'f-----ba-b--',
+      'x---------y-z',
+      { a: ['!0', '!1'], b: ['!0', '1', '2'] },
+      { y: [['a', '!1']], z: [['b', '2']] }
+    ]
+  ])('and is ready %s', (_, changes, expected, looks, values) => {
+    const scheduler = virtual()
+    scheduler.run(({ hot, expectObservable }) => {
+      const together = { ...options(scheduler, looks), togetherMs: 3 }
+      const names$ = hot(changes, { f: first, a: ['a'], b: ['b'] })
+      const x = [
+        ['a', '!0'],
+        ['b', '!0']
+      ]
+      expectObservable(names$.pipe(settle(together), map(sorted))).toBe(expected, {
+        x,
+        y: sorted(values.y),
+        z: sorted(values.z)
+      })
     })
   })
 
