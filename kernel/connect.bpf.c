@@ -7,16 +7,18 @@
  */
 #include "address.bpf.h"
 #include "counters.bpf.h"
+#include "dns.bpf.h"
 #include "kernel.bpf.h"
 #include "mark.bpf.h"
 #include "pods.bpf.h"
 #include "settings.bpf.h"
 #include "sluice.h"
 
-/* Return values of a cgroup/connect program. */
+/* Return values of a cgroup/connect program; ASK never leaves this file. */
 enum {
 	REFUSE = 0,
 	ALLOW = 1,
+	ASK = 2,	/* a question for ztunnel's resolver: rewrite the destination, then allow */
 };
 
 static __always_inline int refuse_with(int error, enum counter reason, struct pod *pod)
@@ -66,6 +68,35 @@ static __always_inline int connect_ztunnel(struct bpf_sock_addr *ctx, u64 netns,
 	return ALLOW;
 }
 
+/* With a device and no route through it Linux assumes that the destination is on the link. */
+static __always_inline bool take_off_device(struct bpf_sock_addr *ctx)
+{
+	char none = 0;
+
+	if (!ctx->sk->bound_dev_if)
+		return true;
+	if (bpf_setsockopt(ctx, SOL_SOCKET, SO_BINDTODEVICE, &none, sizeof(none)))
+		return false;
+	count(COUNT_DEVICE_UNBOUND);
+	return true;
+}
+
+/*
+ * Replaces: nat OUTPUT "udp dport 53, out-iface not lo, mark not 0x539 -> redirect 15053" and the
+ * same for TCP.
+ */
+static __always_inline int ask(struct bpf_sock_addr *ctx, struct pod *pod, const struct addr *server)
+{
+	if (addr_is_own(pod, server))
+		return ALLOW;
+	if (!take_off_device(ctx))
+		return refuse(COUNT_REFUSED_DEVICE, pod);
+	if (!remember_server(ctx->sk, server))
+		return refuse(COUNT_REFUSED_DNS, pod);
+	count(COUNT_DNS);
+	return ASK;
+}
+
 static __always_inline int steer(struct bpf_sock_addr *ctx, struct pod *pod, const struct addr *dst,
 				 const struct addr *src)
 {
@@ -79,14 +110,8 @@ static __always_inline int steer(struct bpf_sock_addr *ctx, struct pod *pod, con
 	/* IPv4 would answer the same a little later, IPv6 would let the packet out. */
 	if (addr_is_loopback(src))
 		return refuse_with(EINVAL, COUNT_REFUSED_LOOPBACK, pod);
-	/* With a device and no route through it Linux assumes that the destination is on the link. */
-	if (sk->bound_dev_if) {
-		char none = 0;
-
-		if (bpf_setsockopt(ctx, SOL_SOCKET, SO_BINDTODEVICE, &none, sizeof(none)))
-			return refuse(COUNT_REFUSED_DEVICE, pod);
-		count(COUNT_DEVICE_UNBOUND);
-	}
+	if (!take_off_device(ctx))
+		return refuse(COUNT_REFUSED_DEVICE, pod);
 	if (set_mark(ctx, sk, steer_mark))
 		return refuse(COUNT_REFUSED_MARK, pod);
 	count(COUNT_STEERED);
@@ -135,6 +160,8 @@ static __always_inline int handle_connect(struct bpf_sock_addr *ctx, struct addr
 		count(COUNT_NESTED_PASSED);
 		return allow_unmarked(ctx, pod);
 	case VERDICT_STEER:
+		if (dns && pod->flags & POD_DNS)
+			return allow_unmarked(ctx, pod) == ALLOW ? ask(ctx, pod, &dst) : REFUSE;
 		if (is_tcp(ctx))
 			return steer(ctx, pod, &dst, &src);
 		return ALLOW;
@@ -144,6 +171,22 @@ static __always_inline int handle_connect(struct bpf_sock_addr *ctx, struct addr
 	}
 }
 
+static __always_inline int answer4(struct bpf_sock_addr *ctx, int answer)
+{
+	if (answer != ASK)
+		return answer;
+	redirect_dns4(ctx);
+	return ALLOW;
+}
+
+static __always_inline int answer6(struct bpf_sock_addr *ctx, const struct addr *dst, int answer)
+{
+	if (answer != ASK)
+		return answer;
+	redirect_dns6(ctx, dst);
+	return ALLOW;
+}
+
 SEC("cgroup/connect4")
 int connect4(struct bpf_sock_addr *ctx)
 {
@@ -151,7 +194,7 @@ int connect4(struct bpf_sock_addr *ctx)
 	struct bpf_sock *sk = ctx->sk;
 	struct addr src = addr_v4(sk ? sk->src_ip4 : 0);
 
-	return handle_connect(ctx, dst, src);
+	return answer4(ctx, handle_connect(ctx, dst, src));
 }
 
 SEC("cgroup/connect6")
@@ -162,7 +205,7 @@ int connect6(struct bpf_sock_addr *ctx)
 
 	if (sk)
 		src = CTX_ADDR_V6(sk->src_ip6);
-	return handle_connect(ctx, dst, src);
+	return answer6(ctx, &dst, handle_connect(ctx, dst, src));
 }
 
 /* A held pod asks no resolver either: the answer would be one from outside the mesh. */
@@ -183,19 +226,23 @@ static __always_inline int handle_sendmsg(struct bpf_sock_addr *ctx, struct addr
 		return refuse(COUNT_REFUSED_HELD, pod);
 	if (verdict == VERDICT_OVERFLOW)
 		return refuse(COUNT_REFUSED_OVERFLOW, NULL);
+	if (verdict == VERDICT_STEER && pod->flags & POD_DNS && ctx->sk)
+		return ask(ctx, pod, &dst);
 	return ALLOW;
 }
 
 SEC("cgroup/sendmsg4")
 int sendmsg4(struct bpf_sock_addr *ctx)
 {
-	return handle_sendmsg(ctx, addr_v4(CTX_READ(ctx->user_ip4)));
+	return answer4(ctx, handle_sendmsg(ctx, addr_v4(CTX_READ(ctx->user_ip4))));
 }
 
 SEC("cgroup/sendmsg6")
 int sendmsg6(struct bpf_sock_addr *ctx)
 {
-	return handle_sendmsg(ctx, CTX_ADDR_V6(ctx->user_ip6));
+	struct addr dst = CTX_ADDR_V6(ctx->user_ip6);
+
+	return answer6(ctx, &dst, handle_sendmsg(ctx, dst));
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -2,11 +2,14 @@
 #ifndef EXEMPT_BPF_H
 #define EXEMPT_BPF_H
 
+#include "address.bpf.h"
+#include "counters.bpf.h"
 #include "kernel.bpf.h"
 #include "sluice.h"
 
 /*
- * Connections that a listener lookup must leave alone: ztunnel's own to the application. Written when
+ * Connections that a listener lookup must leave alone: ztunnel's own to the application, and the
+ * kubelet's probes. Written when
  * the client dials, deleted when the client's socket closes, never at ESTABLISHED: with SYN cookies
  * the lookup runs again on the final ACK. The agent sweeps what a lost callback leaves. Full: the
  * connection is dropped, see lookup.
@@ -18,5 +21,33 @@ struct {
 	__type(key, struct tuple);
 	__type(value, u64); /* CLOCK_MONOTONIC ns */
 } exempt SEC(".maps");
+
+/* The connection of a client's socket, in the namespace of its server. */
+static __always_inline struct tuple client_tuple(struct bpf_sock_ops *ctx, u64 server_netns)
+{
+	struct tuple conn = {
+		.netns = server_netns,
+		.sport = bpf_htons(ctx->local_port),
+		.dport = ctx->remote_port >> 16,
+	};
+
+	conn.src = CTX_ADDR(ctx, local);
+	conn.dst = CTX_ADDR(ctx, remote);
+	return conn;
+}
+
+/* Until the socket closes, of which the callback that is asked for here tells. */
+static __always_inline bool exempt_until_close(struct bpf_sock_ops *ctx, const struct tuple *conn)
+{
+	u64 now = bpf_ktime_get_ns();
+
+	if (bpf_map_update_elem(&exempt, conn, &now, BPF_ANY)) {
+		count(COUNT_EXEMPT_FAILED);
+		return false;
+	}
+	/* OR: another program may have set flags of its own. */
+	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+	return true;
+}
 
 #endif

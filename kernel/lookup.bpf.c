@@ -95,6 +95,10 @@ int lookup(struct bpf_sk_lookup *ctx)
 		count(COUNT_INBOUND_EXEMPT);
 		return SK_PASS;
 	}
+	if (own && pod->flags & POD_BYPASS_INBOUND) {
+		count(COUNT_INBOUND_BYPASSED);
+		return SK_PASS;
+	}
 	if (own)
 		return looped ? drop(COUNT_DROPPED_LOOP) : hand_to(ctx, pod, ZTUNNEL_INBOUND);
 	return looped ? hand_to(ctx, pod, ZTUNNEL_OUTBOUND) : drop(COUNT_DROPPED_FOREIGN);

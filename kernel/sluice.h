@@ -37,6 +37,8 @@ struct addr {
 
 enum pod_flag {
 	POD_MORE_ADDRS = 1 << 0,	/* own_addr holds addresses besides ip[] */
+	POD_DNS = 1 << 1,		/* port 53 goes to ztunnel's resolver */
+	POD_BYPASS_INBOUND = 1 << 2,	/* only :15008 comes in through ztunnel */
 };
 
 enum pod_limits {
@@ -173,6 +175,7 @@ enum counter {
 	COUNT_STEERED,
 	COUNT_PASSED,
 	COUNT_ZTUNNEL_DIALS,		/* ztunnel -> application, marked for the way back */
+	COUNT_DNS,			/* questions sent to ztunnel's resolver */
 	COUNT_DEVICE_UNBOUND,
 	COUNT_NESTED_PASSED,
 	/* refused by connect and sendmsg */
@@ -183,6 +186,7 @@ enum counter {
 	COUNT_REFUSED_LINK_LOCAL,
 	COUNT_REFUSED_DEVICE,		/* bound to a device that the hook could not take off */
 	COUNT_REFUSED_LOOPBACK,		/* bound to loopback, bound for elsewhere */
+	COUNT_REFUSED_DNS,		/* no memory to remember the server in */
 	COUNT_REFUSED_MARK,		/* the socket could not be marked */
 	/* refused by setsockopt */
 	COUNT_REFUSED_SETSOCKOPT,
@@ -197,7 +201,9 @@ enum counter {
 	COUNT_DROPPED_NOT_READY,	/* inbound of a pod that is held */
 	COUNT_DROPPED_NO_POD,
 	COUNT_DROPPED_ASSIGN,		/* bpf_sk_assign failed */
-	/* ztunnel's sockets */
+	COUNT_INBOUND_BYPASSED,
+	/* sockets of ztunnel and the kubelet */
+	COUNT_PROBES,			/* connections of the kubelet to pods of the mesh */
 	COUNT_LISTENERS,
 	COUNT_LISTENER_FAILED,
 	COUNT_EXEMPT_FAILED,

@@ -28,39 +28,13 @@ static __always_inline void register_listener(struct bpf_sock_ops *ctx, u64 netn
 								    COUNT_LISTENERS);
 }
 
-static __always_inline bool connection_of(struct bpf_sock_ops *ctx, u64 netns, struct tuple *conn)
+/* ztunnel's connection to the application of that namespace, not one to elsewhere. */
+static __always_inline bool to_application(struct bpf_sock_ops *ctx, u64 netns, struct tuple *conn)
 {
 	struct pod *pod = bpf_map_lookup_elem(&netns_pod, &netns);
 
-	conn->netns = netns;
-	conn->src = CTX_ADDR(ctx, local);
-	conn->dst = CTX_ADDR(ctx, remote);
-	conn->sport = bpf_htons(ctx->local_port);
-	conn->dport = ctx->remote_port >> 16;
+	*conn = client_tuple(ctx, netns);
 	return pod && addr_is_own(pod, &conn->dst);
-}
-
-static __always_inline void exempt_connection(struct bpf_sock_ops *ctx, u64 netns)
-{
-	struct tuple conn = {};
-	u64 now = bpf_ktime_get_ns();
-
-	if (!connection_of(ctx, netns, &conn))
-		return;
-	if (bpf_map_update_elem(&exempt, &conn, &now, BPF_ANY)) {
-		count(COUNT_EXEMPT_FAILED);
-		return;
-	}
-	/* OR: another program may have set flags of its own. */
-	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
-}
-
-static __always_inline void end_connection(struct bpf_sock_ops *ctx, u64 netns)
-{
-	struct tuple conn = {};
-
-	if (ctx->args[1] == TCP_CLOSE && connection_of(ctx, netns, &conn))
-		bpf_map_delete_elem(&exempt, &conn);
 }
 
 /* Replaces: "mark 0x539 -> accept" in nat PREROUTING and nat OUTPUT. */
@@ -68,16 +42,19 @@ SEC("sockops")
 int ztunnel_tcp(struct bpf_sock_ops *ctx)
 {
 	u64 netns = bpf_get_netns_cookie(ctx);
+	struct tuple conn;
 
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TCP_LISTEN_CB:
 		register_listener(ctx, netns);
 		break;
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
-		exempt_connection(ctx, netns);
+		if (to_application(ctx, netns, &conn))
+			exempt_until_close(ctx, &conn);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
-		end_connection(ctx, netns);
+		if (ctx->args[1] == TCP_CLOSE && to_application(ctx, netns, &conn))
+			bpf_map_delete_elem(&exempt, &conn);
 		break;
 	}
 	return 1;
