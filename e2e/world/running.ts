@@ -33,12 +33,12 @@ const GRACE = 3000
 export class Running {
   readonly command: string
   readonly pid: number
-  /** Every JSON line so far, oldest first. Lines that are no JSON are only in `stdout`. */
+  /** Every JSON line of stdout and stderr so far, oldest first. Other lines are only in `stdout` and `stderr`. */
   readonly lines: Line[] = []
   readonly exited: Promise<Exit>
   stdout = ''
   stderr = ''
-  #unfinished = ''
+  readonly #unfinished = { stdout: '', stderr: '' }
   readonly #child: ChildProcess
   readonly #waiters = new Set<Waiter>()
 
@@ -52,10 +52,8 @@ export class Running {
     })
     this.pid = this.#child.pid ?? -1
     this.#child.stdin?.on('error', () => {})
-    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#take(text))
-    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.stderr += text
-    })
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#take('stdout', text))
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#take('stderr', text))
     this.exited = new Promise((resolve, reject) => {
       this.#child.once('error', reject)
       this.#child.once('close', (code, signal) => resolve({ code, signal }))
@@ -63,10 +61,10 @@ export class Running {
     this.exited.catch(() => {})
   }
 
-  #take(text: string): void {
-    this.stdout += text
-    const parts = (this.#unfinished + text).split('\n')
-    this.#unfinished = parts.pop() ?? ''
+  #take(stream: 'stdout' | 'stderr', text: string): void {
+    this[stream] += text
+    const parts = (this.#unfinished[stream] + text).split('\n')
+    this.#unfinished[stream] = parts.pop() ?? ''
     for (const part of parts) {
       const line = parse(part)
       if (line === undefined) continue

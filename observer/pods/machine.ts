@@ -5,19 +5,20 @@
 
 import type { Effect, Input } from './effect.ts'
 import { podRef } from './pod.ts'
-import type { Phase, PodState, Verdict } from './state.ts'
-
-export interface Step {
-  readonly state: PodState
-  readonly effects: readonly Effect[]
-}
-
-export interface Circumstances {
-  /** Unix milliseconds. */
-  readonly now: number
-  /** Pods found running at start are held as new ones are. */
-  readonly strict: boolean
-}
+import {
+  after,
+  type Circumstances,
+  enrol,
+  enter,
+  forget,
+  inFlight,
+  leave,
+  locate,
+  mustLeave,
+  type Step,
+  settle
+} from './settle.ts'
+import type { Phase, PodState } from './state.ts'
 
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 5_000
@@ -46,71 +47,13 @@ export function step(state: PodState, input: Input, circumstances: Circumstances
     case 'retry':
       return retry(state, circumstances)
     case 'verified':
-      return { state: state.phase === 'enrolled' ? enter(state, 'verified', circumstances) : state, effects: [] }
+      return {
+        state: state.phase === 'enrolled' ? enter(state, 'verified', circumstances) : state,
+        effects: []
+      }
     case 'overdue':
       return overdue(state)
   }
-}
-
-function enter(state: PodState, phase: Phase, { now }: Circumstances): PodState {
-  return state.phase === phase ? state : { ...state, phase, since: now }
-}
-
-function inFlight(state: PodState): boolean {
-  return ['held', 'joining', 'failed', 'enrolled', 'verified'].includes(state.phase)
-}
-
-/** What follows from the facts, whichever of them came last. */
-function settle(state: PodState, circumstances: Circumstances): Step {
-  if (state.cgroup === undefined || state.membership === undefined) return { state, effects: [] }
-  return state.membership.decision === 'in' ? settleIn(state, circumstances) : settleOut(state, circumstances)
-}
-
-function settleIn(state: PodState, circumstances: Circumstances): Step {
-  if (inFlight(state)) return { state, effects: [] }
-  if (state.verdict === 'steer') return enrol(enter(state, 'enrolled', circumstances))
-  const hold = holdsUntilEnrolled(state, circumstances)
-  const verdict: Verdict = hold ? 'held' : 'pass'
-  const next = enter({ ...state, verdict }, hold ? 'held' : 'joining', circumstances)
-  const { state: enrolling, effects } = enrol(next)
-  return { state: enrolling, effects: [{ do: 'judge', verdict }, ...effects] }
-}
-
-/** A running pod keeps its traffic until it is steered; a new one has had none. */
-function holdsUntilEnrolled(state: PodState, { strict }: Circumstances): boolean {
-  return state.verdict === 'unknown' || state.verdict === 'held' || (strict && state.verdict === 'none')
-}
-
-function enrol(state: PodState): Step {
-  const epoch = state.epoch + 1
-  if (state.netns === undefined) return { state: { ...state, epoch }, effects: [{ do: 'locate', epoch }] }
-  return { state: { ...state, epoch, prepared: true }, effects: [{ do: 'enrol', epoch }] }
-}
-
-function settleOut(state: PodState, circumstances: Circumstances): Step {
-  if (state.phase === 'leaving') return { state, effects: [] }
-  if (mustLeave(state)) return leave(state, circumstances)
-  if (state.phase === 'outside' && state.verdict === 'pass') return { state, effects: [] }
-  const next = enter({ ...state, verdict: 'pass' }, 'outside', circumstances)
-  if (state.netns !== undefined) return { state: next, effects: [{ do: 'judge', verdict: 'pass' }] }
-  const epoch = state.epoch + 1
-  return {
-    state: { ...next, epoch },
-    effects: [
-      { do: 'judge', verdict: 'pass' },
-      { do: 'locate', epoch }
-    ]
-  }
-}
-
-function mustLeave(state: PodState): boolean {
-  return inFlight(state) || state.verdict === 'steer' || state.prepared
-}
-
-function leave(state: PodState, circumstances: Circumstances): Step {
-  const epoch = state.epoch + 1
-  const next: PodState = { ...enter(state, 'leaving', circumstances), verdict: 'pass', epoch, lastError: undefined }
-  return { state: next, effects: [{ do: 'leave', epoch }] }
 }
 
 function judged(
@@ -124,27 +67,16 @@ function judged(
   const warnings = fresh.map(
     ({ message }): Effect => ({ do: 'announce', what: 'warning', message: `${podRef(pod)}: ${message}` })
   )
-  const { state: next, effects } = settle({ ...state, pod, membership }, circumstances)
-  return { state: next, effects: [...warnings, ...effects] }
+  return after(warnings, settle({ ...state, pod, membership }, circumstances))
 }
 
 function unlisted(state: PodState, circumstances: Circumstances): Step {
   const next: PodState = { ...state, membership: undefined }
-  if (mustLeave(state)) return leave(next, circumstances)
   if (state.phase === 'leaving') return { state: next, effects: [] }
+  if (mustLeave(state)) return leave(next, circumstances)
+  /* What nobody has judged stays as the kernel holds it. */
+  if (state.membership === undefined) return { state, effects: [] }
   return forget({ ...next, pod: undefined }, circumstances)
-}
-
-function forget(state: PodState, circumstances: Circumstances): Step {
-  const { epoch, cgroup, netns } = state
-  const next: PodState = {
-    ...enter(state, 'known', circumstances),
-    verdict: 'none',
-    prepared: false,
-    epoch: epoch + 1,
-    attempts: 0
-  }
-  return { state: next, effects: [{ do: 'forget', cgroup: cgroup?.id, netns }] }
 }
 
 function cgroupFound(
@@ -162,11 +94,14 @@ function cgroupFound(
   const unjudged = state.membership === undefined
   if (unjudged && circumstances.strict && verdict === 'none') {
     const held: PodState = { ...next, verdict: 'unknown' }
-    return { state: held, effects: [...former, { do: 'judge', verdict: 'unknown' }, { do: 'watch-hold', epoch }] }
+    return {
+      state: held,
+      effects: [...former, { do: 'judge', verdict: 'unknown' }, { do: 'watch-hold', epoch }]
+    }
   }
-  const watch: readonly Effect[] = unjudged && verdict === 'unknown' ? [{ do: 'watch-hold', epoch }] : []
-  const { state: settled, effects } = settle(next, circumstances)
-  return { state: settled, effects: [...former, ...watch, ...effects] }
+  const holds = verdict === 'unknown' || verdict === 'held'
+  const watch: readonly Effect[] = unjudged && holds ? [{ do: 'watch-hold', epoch }] : []
+  return after([...former, ...watch], settle(next, circumstances))
 }
 
 /** A scan meets the pod again: what an event should have told is looked for. */
@@ -174,53 +109,59 @@ function rescanned(state: PodState): Step {
   if (state.netns !== undefined || state.membership === undefined || state.phase === 'leaving') {
     return { state, effects: [] }
   }
-  const epoch = state.epoch + 1
-  return { state: { ...state, epoch }, effects: [{ do: 'locate', epoch }] }
+  return locate(state)
 }
 
 function cgroupGone(state: PodState, circumstances: Circumstances): Step {
   if (state.cgroup === undefined) return { state, effects: [] }
   const { state: next, effects } = forget(state, circumstances)
-  return { state: { ...next, cgroup: undefined, netns: undefined, lastError: undefined }, effects }
+  return { state: { ...next, cgroup: undefined, netns: undefined }, effects }
 }
 
 function netnsSeen(state: PodState, netns: bigint, circumstances: Circumstances): Step {
   if (state.cgroup === undefined || state.netns === netns) return { state, effects: [] }
   if (state.netns !== undefined) {
     /* A new sandbox, or a namespace that the pod made itself: its processes tell. */
-    return state.phase === 'leaving' ? { state, effects: [] } : relocate(state)
+    return state.phase === 'leaving' ? { state, effects: [] } : locate(state)
   }
   return adoptNetns(state, netns, circumstances)
-}
-
-function relocate(state: PodState): Step {
-  const epoch = state.epoch + 1
-  return { state: { ...state, epoch }, effects: [{ do: 'locate', epoch }] }
 }
 
 function located(state: PodState, netns: bigint | undefined, circumstances: Circumstances): Step {
-  if (netns === undefined) return { state, effects: [] }
-  if (netns === state.netns) {
-    const waits = ['held', 'joining', 'failed'].includes(state.phase)
-    return waits ? enrol(state) : { state, effects: [] }
-  }
+  if (netns === undefined) return vanished(state, circumstances)
+  if (netns === state.netns) return inFlight(state) ? enrol(state) : { state, effects: [] }
   return adoptNetns(state, netns, circumstances)
+}
+
+/** No process is in the pod's namespace any more: the next one tells of it as of a new one. */
+function vanished(state: PodState, circumstances: Circumstances): Step {
+  if (state.netns === undefined || !inFlight(state)) return { state, effects: [] }
+  const verdict = state.verdict === 'pass' ? 'pass' : 'held'
+  const phase = verdict === 'pass' ? 'joining' : 'held'
+  const next: PodState = { ...enter(state, phase, circumstances), verdict, netns: undefined, prepared: false }
+  return { state: next, effects: [leaveBehind(state), { do: 'judge', verdict }] }
+}
+
+/** Drops what the kernel holds of the pod's former namespace. */
+function leaveBehind({ netns }: PodState): Effect {
+  return { do: 'forget', cgroup: undefined, netns }
 }
 
 function adoptNetns(state: PodState, netns: bigint, circumstances: Circumstances): Step {
   const next: PodState = { ...state, netns }
+  const former: readonly Effect[] = state.netns === undefined ? [] : [leaveBehind(state)]
   switch (state.phase) {
     case 'outside':
-      return { state: next, effects: [{ do: 'judge', verdict: 'pass' }] }
+      return { state: next, effects: [...former, { do: 'judge', verdict: 'pass' }] }
     case 'held':
     case 'joining':
     case 'failed':
-      return enrol(next)
+      return after(former, enrol(next))
     case 'enrolled':
     case 'verified': {
       /* The sandbox was made again: nothing of the former namespace serves the new one. */
-      const { state: enrolling, effects } = enrol(enter({ ...next, verdict: 'held' }, 'held', circumstances))
-      return { state: enrolling, effects: [{ do: 'judge', verdict: 'held' }, ...effects] }
+      const held = enter({ ...next, verdict: 'held' }, 'held', circumstances)
+      return after([...former, { do: 'judge', verdict: 'held' }], enrol(held))
     }
     case 'known':
     case 'leaving':
@@ -241,27 +182,27 @@ function enrolled(state: PodState, circumstances: Circumstances): Step {
 }
 
 function enrolFailed(state: PodState, error: string, circumstances: Circumstances): Step {
+  if (!inFlight(state)) return { state, effects: [] }
   const attempts = state.attempts + 1
   const delayMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** state.attempts)
   const phase: Phase = state.verdict === 'steer' ? state.phase : 'failed'
   const next: PodState = { ...enter(state, phase, circumstances), lastError: error, attempts }
-  const news: readonly Effect[] = state.lastError === error ? [] : [{ do: 'announce', what: 'failed', message: error }]
+  const news: readonly Effect[] =
+    state.lastError === error ? [] : [{ do: 'announce', what: 'failed', message: error }]
   return { state: next, effects: [...news, { do: 'retry-later', delayMs, epoch: state.epoch }] }
 }
 
 function retry(state: PodState, circumstances: Circumstances): Step {
   if (state.membership?.decision !== 'in' || state.cgroup === undefined) return { state, effects: [] }
-  if (state.verdict === 'steer') return enrol(state)
-  const next = enter(state, state.verdict === 'held' ? 'held' : 'joining', circumstances)
-  return relocate(next)
+  const again: Phase = state.verdict === 'held' ? 'held' : 'joining'
+  return locate(state.verdict === 'steer' ? state : enter(state, again, circumstances))
 }
 
 function left(state: PodState, circumstances: Circumstances): Step {
   if (state.membership === undefined) return forget({ ...state, pod: undefined }, circumstances)
   const reason = state.membership.reason
-  const next = enter({ ...state, prepared: false }, 'outside', circumstances)
-  const { state: settled, effects } = settle(next, circumstances)
-  return { state: settled, effects: [{ do: 'announce', what: 'left', message: reason }, ...effects] }
+  const next = enter({ ...state, prepared: false }, 'known', circumstances)
+  return after([{ do: 'announce', what: 'left', message: reason }], settle(next, circumstances))
 }
 
 function overdue(state: PodState): Step {

@@ -111,13 +111,15 @@ static void wait_for_line(int fd)
 		;
 }
 
-/* A second connect() on the socket: after connect(AF_UNSPEC), or straight after a failure. */
+/* On the same socket: after connect(AF_UNSPEC), or straight after a failure. --wait-line waits here too. */
 static void connect_again(int fd, const struct connect_options *options)
 {
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
 	int after[SOCKET_OPTIONS] = { 0 };
 	struct attempt attempt = { 0 };
 
+	if (options->wait_line)
+		wait_for_line(fd);
 	if (!options->again_after_failure && connect(fd, &none, sizeof(none)) != 0)
 		fail("connect(AF_UNSPEC)");
 	socket_connect(fd, options, &options->again, &attempt, after);

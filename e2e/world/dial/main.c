@@ -32,6 +32,7 @@ static const struct {
 	{ "inherit", command_inherit, "CGROUP|- NETNS|- -- ADDR PORT [connect's options]" },
 	{ "pass-socket", command_pass_socket, "PATH ipv4|ipv6" },
 	{ "receive-socket", command_receive_socket, "PATH -- ADDR PORT [connect's options]" },
+	{ "ping", command_ping, "ADDR" },
 	{ "forks", command_forks, "N [--exec] [--seconds S]" },
 	{ "netns-cookie", command_netns_cookie, "" },
 	{ "pause", command_pause, "" },

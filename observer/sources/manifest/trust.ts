@@ -42,8 +42,10 @@ export function patience(
 ): number | 'same' {
   if (seen === undefined) return former === undefined ? 'same' : Math.max(0, GONE_MS - unchangedMs)
   if (seen.text === former?.text) return 'same'
-  const quietMs = Math.max(unchangedMs, seen.ageMs - TICK_MS)
-  return Math.max(0, QUIET_MS[wholeness(former, seen)] - quietMs)
+  const looks = wholeness(former, seen)
+  // An old file put in another's place has only now been put there.
+  const quietMs = looks === 'replaced' ? unchangedMs : Math.max(unchangedMs, seen.ageMs - TICK_MS)
+  return Math.max(0, QUIET_MS[looks] - quietMs)
 }
 
 /** How sure it is that the end is not missing. */

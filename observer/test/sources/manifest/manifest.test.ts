@@ -47,7 +47,7 @@ async function start(path = directory): Promise<string[]> {
 }
 
 const expectTold = (...events: string[]) =>
-  vi.waitFor(() => expect(told).toEqual(events), { timeout: 5000, interval: 2 })
+  vi.waitFor(() => expect(told).toEqual(events), { timeout: 4000, interval: 2 })
 
 beforeEach(async () => {
   base = mkdtempSync(join(tmpdir(), 'sluice-manifest-'))

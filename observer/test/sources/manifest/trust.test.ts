@@ -64,6 +64,13 @@ describe('patience', () => {
     ['likely', undefined, content(cart), 0, 1],
     ['likely, seen twice', undefined, content(cart), 1, 0],
     ['likely, written long ago', undefined, content(cart, 1n, 1000), 0, 0],
+    [
+      'replaced by an old file that says less',
+      content(`${cart}---\n${till}`),
+      content(cart, 2n, 1000),
+      0,
+      10
+    ],
     ['doubtful', content(cart), content(''), 0, 75],
     ['doubtful for a while', content(cart), content(''), 70, 5],
     ['doubtful, written long ago', undefined, content('', 1n, 1000), 0, 0],
