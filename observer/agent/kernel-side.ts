@@ -52,6 +52,7 @@ export class KernelSide {
         pod_stat: maxPods,
         pod_record: maxPods,
         own_addr: maxPods * 4,
+        addr_netns: maxPods * 2,
         listener: maxPods * 8,
         seen_netns: maxPods * 2,
         exempt: maxConnections,

@@ -54,6 +54,11 @@ export const schema = z.strictObject({
       'Manifest source: the cgroup in which ztunnel runs. Unset: a pod of the manifests is ztunnel.'
     )
   }),
+  kubelet: group({
+    exempt: flag(true, "Whether the kubelet's probes reach pods of the mesh past ztunnel."),
+    cgroup: optionalPath('The cgroup that is the kubelet\'s alone. Unset: found by its process.')
+  }),
+  dnsCapture: flag(true, "Whether port 53 of pods of the mesh goes to ztunnel's resolver; a pod's annotation may differ."),
   excludeNamespaces: namespaceNames(['kube-system'], 'Namespaces that are never in the mesh.'),
   allowPodOptOut: flag(
     true,

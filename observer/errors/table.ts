@@ -32,6 +32,14 @@ export const ERRORS = {
     message: 'more than {limit} ztunnels and agents are registered',
     remedy: 'end the ztunnels of former tests, or run sluice cleanup'
   },
+  SLUICE_ERR_KUBELET_ROOT: {
+    message: 'kubelet runs in the root cgroup, which every process of the node shares',
+    remedy: 'run the kubelet as a service, or in a cgroup of its own: until then its probes go through ztunnel'
+  },
+  SLUICE_ERR_KUBELET_SHARED: {
+    message: 'cgroup {path} of the kubelet also holds {programs}',
+    remedy: 'give the kubelet a cgroup of its own: until then its probes go through ztunnel'
+  },
   SLUICE_ERR_NETNS_NO_ADDRESS: {
     message: 'pod has no address yet',
     remedy: 'none is needed while its network is set up; otherwise see the log of the CNI plugin'

@@ -25,8 +25,14 @@ export class CgroupHooks {
     this.#roots.add(path)
     this.#attach(path, [
       this.#objects.guard.program('setsockopt'),
+      ...['recvmsg4', 'recvmsg6', 'getpeername4', 'getpeername6'].map((name) => this.#objects.dns.program(name)),
       ...['connect4', 'connect6', 'sendmsg4', 'sendmsg6'].map((name) => this.#objects.connect.program(name))
     ])
+  }
+
+  /** The kubelet's probes; only a cgroup of its own may be given. */
+  attachKubelet(path: string): void {
+    this.#attach(path, [this.#objects.kubelet.program('kubelet_tcp')])
   }
 
   /** ztunnel's sockets; where its cgroup lies below no kubepods root, the connect hooks too. */

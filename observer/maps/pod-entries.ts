@@ -3,6 +3,7 @@
 
 import { hrtime } from 'node:process'
 import { layout, type Pod as PodEntry, type PodRecord, pod_flag } from '#contract'
+import { NO_TRAITS, type Traits } from '../membership/traits.ts'
 import type { Verdict } from '../pods/state.ts'
 import { addressOf, NO_ADDRESS } from './address.ts'
 import type { KernelMaps } from './kernel-maps.ts'
@@ -17,7 +18,10 @@ export interface PodAddresses {
 
 export const NO_ADDRESSES: PodAddresses = { ipv4: undefined, ipv6: undefined, more: [] }
 
-type Maps = Pick<KernelMaps, 'cgroup_pod' | 'netns_pod' | 'own_addr' | 'pod_stat' | 'pod_record' | 'seen_netns'>
+type Maps = Pick<
+  KernelMaps,
+  'addr_netns' | 'cgroup_pod' | 'netns_pod' | 'own_addr' | 'pod_stat' | 'pod_record' | 'seen_netns'
+>
 
 export class PodEntries {
   readonly #maps: Maps
@@ -41,12 +45,13 @@ export class PodEntries {
     cgroup: bigint,
     netns: bigint | undefined,
     verdict: Exclude<Verdict, 'none'>,
-    addresses: PodAddresses = NO_ADDRESSES
+    addresses: PodAddresses = NO_ADDRESSES,
+    traits: Traits = NO_TRAITS
   ): void {
     const entry: PodEntry = {
       version: layout.LAYOUT_VERSION,
       verdict: verdictNumber(verdict),
-      flags: addresses.more.length > 0 ? pod_flag.POD_MORE_ADDRS : 0,
+      flags: flagsOf(addresses, traits),
       cgroup,
       netns: netns ?? 0n,
       since: hrtime.bigint(),
@@ -61,6 +66,8 @@ export class PodEntries {
     for (const ip of addresses.more) this.#maps.own_addr.set({ netns, addr: addressOf(ip) }, 1)
     const stale = former.more.filter((ip) => !addresses.more.includes(ip))
     for (const ip of stale) this.#maps.own_addr.delete({ netns, addr: addressOf(ip) })
+    for (const ip of hostsOf(former)) this.#maps.addr_netns.delete(addressOf(ip))
+    for (const ip of hostsOf(addresses)) this.#maps.addr_netns.set(addressOf(ip), netns)
     if (this.#maps.pod_stat.get(netns) === undefined) {
       this.#maps.pod_stat.set(netns, { steered: 0n, refused: 0n, accepted: 0n })
     }
@@ -68,6 +75,7 @@ export class PodEntries {
 
   forgetNetns(netns: bigint, addresses: PodAddresses): void {
     for (const ip of addresses.more) this.#maps.own_addr.delete({ netns, addr: addressOf(ip) })
+    for (const ip of hostsOf(addresses)) this.#maps.addr_netns.delete(addressOf(ip))
     this.#maps.pod_stat.delete(netns)
     this.#maps.netns_pod.delete(netns)
   }
@@ -86,4 +94,17 @@ export class PodEntries {
   unsee(cgroup: bigint, netns: bigint): void {
     this.#maps.seen_netns.delete({ cgroup, netns })
   }
+}
+
+function flagsOf({ more }: PodAddresses, { dns, bypassInbound }: Traits): number {
+  return (
+    (more.length > 0 ? pod_flag.POD_MORE_ADDRS : 0) |
+    (dns ? pod_flag.POD_DNS : 0) |
+    (bypassInbound ? pod_flag.POD_BYPASS_INBOUND : 0)
+  )
+}
+
+/** The addresses at which the kubelet probes a pod. */
+function hostsOf({ ipv4, ipv6 }: PodAddresses): readonly string[] {
+  return [ipv4, ipv6].filter((ip) => ip !== undefined)
 }

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which cgroup is the kubelet's alone. Every process in it passes ztunnel by, so a shared one is refused.
+
+import { readdir, readFile, readlink } from 'node:fs/promises'
+import { SluiceError } from '../errors/error.ts'
+import { cgroupOf, podProcesses } from '../processes/scan.ts'
+
+const COMM = 'kubelet'
+
+export interface KubeletProcess {
+  readonly pid: number
+  /** Below the cgroup2 mount. */
+  readonly cgroup: string
+}
+
+/** Undefined: no process is the kubelet. */
+export async function findKubelet(proc = '/proc'): Promise<KubeletProcess | undefined> {
+  const pids = (await readdir(proc)).filter((name) => /^\d+$/.test(name)).map(Number)
+  for (const pid of pids) {
+    if ((await contentOf(`${proc}/${pid}/comm`))?.trim() !== COMM) continue
+    const cgroup = await cgroupOf(pid)
+    if (cgroup !== undefined) return { pid, cgroup }
+  }
+  return undefined
+}
+
+/**
+ * @param path absolute
+ * @throws SluiceError SLUICE_ERR_KUBELET_ROOT, SLUICE_ERR_KUBELET_SHARED
+ */
+export async function requireOwnCgroup(path: string, mount: string): Promise<void> {
+  if (path === mount) throw new SluiceError('SLUICE_ERR_KUBELET_ROOT')
+  const executables = new Map<string, number>()
+  for (const pid of await podProcesses(path)) {
+    const executable = await readlink(`/proc/${pid}/exe`).catch(() => undefined)
+    if (executable !== undefined) executables.set(executable, pid)
+  }
+  if (executables.size <= 1) return
+  throw new SluiceError('SLUICE_ERR_KUBELET_SHARED', { path, programs: [...executables.keys()].join(', ') })
+}
+
+async function contentOf(path: string): Promise<string | undefined> {
+  // A process that ended between two reads is not the kubelet.
+  return readFile(path, 'utf8').catch(() => undefined)
+}
