@@ -44,11 +44,16 @@ function enumText(type: Extract<LayoutType, { kind: 'enum' }>): string {
   return [`export const ${type.name} = {`, ...values, '} as const'].join('\n')
 }
 
-function mapText(objects: ReadonlyMap<string, Described>): string {
+/** Of the contract, or no struct at all: the rest is the kernel programs' own. */
+function isShared(type: LayoutType | undefined, contract: Described['types']): type is LayoutType {
+  return type !== undefined && (type.kind !== 'struct' || type.name in contract)
+}
+
+function mapText(objects: ReadonlyMap<string, Described>, contract: Described['types']): string {
   const lines = new Map<string, string>()
   for (const { maps } of objects.values()) {
     for (const map of maps) {
-      if (map.keyType === undefined || map.valueType === undefined) continue
+      if (!isShared(map.keyType, contract) || !isShared(map.valueType, contract)) continue
       lines.set(map.name, `  ${map.name}: { key: ${typeText(map.keyType)}; value: ${typeText(map.valueType)} }`)
     }
   }
@@ -83,7 +88,7 @@ const text = [
   '// Generated from the BTF of the kernel objects; do not edit.',
   ...declared.filter((type) => type.kind === 'enum').map(enumText),
   ...declared.filter((type) => type.kind === 'struct').map(structText),
-  mapText(objects),
+  mapText(objects, types),
   objectText(objects)
 ]
 writeFileSync(output, `${text.join('\n\n')}\n`)
