@@ -83,8 +83,9 @@ int lookup(struct bpf_sk_lookup *ctx)
 		return drop(COUNT_DROPPED_GUARD);
 	if (own && port == ZTUNNEL_DNS)
 		return drop(COUNT_DROPPED_GUARD);
+	/* Only our mark brings a foreign destination over lo: it was dialled just before the pod began to leave. */
 	if (pod->verdict == VERDICT_PASS)
-		return SK_PASS;
+		return looped && !own && !local ? hand_to(ctx, pod, ZTUNNEL_OUTBOUND) : SK_PASS;
 	if (local || (own && addr_is_own(pod, &conn.src)))
 		return SK_PASS;
 	if (pod->verdict != VERDICT_STEER)

@@ -42,6 +42,16 @@ export interface Route {
   scope?: string
 }
 
+/** Sockets that a destruction spares: by mark, or all that have IP_TRANSPARENT, as have those of a transparent listener. */
+export type SparedSockets = { readonly mark: number; readonly mask: number } | { readonly transparent: true }
+
+/** A TCP socket in LISTEN. `transparent` undefined: the kernel does not tell. */
+export interface Listener {
+  port: number
+  transparent: boolean | undefined
+  mark: number
+}
+
 export type NetnsOperation =
   | { op: 'cookie' }
   | { op: 'addresses' }
@@ -54,6 +64,8 @@ export type NetnsOperation =
   | { op: 'get-sysctl'; name: string }
   | { op: 'set-sysctl'; name: string; value: string }
   | { op: 'count-sockets'; mark: number; mask: number }
+  | { op: 'destroy-sockets'; except: readonly SparedSockets[] }
+  | { op: 'listeners'; ports: readonly number[] }
   | { op: 'link-flags'; name: string }
 
 interface Results {
@@ -75,6 +87,13 @@ interface Results {
   'set-sysctl': string
   /** TCP sockets with that mark, except LISTEN, TIME_WAIT and CLOSE. */
   'count-sockets': number
+  /**
+   * How many TCP connections were reset (SOCK_DESTROY, CONFIG_INET_DIAG_DESTROY). Listeners, and connections whose ends
+   * are both loopback or addresses of the namespace, are never touched.
+   */
+  'destroy-sockets': number
+  /** TCP listeners on these ports, of both families. */
+  listeners: Listener[]
   /** Undefined: there is no such interface. */
   'link-flags': { up: boolean; index: number } | undefined
 }
@@ -154,8 +173,8 @@ export class Netns {
 
   /**
    * Performs the operations in order on one thread inside the namespace. The first that fails rejects, with a message
-   * that names it, and the rest is not performed: ENETNS_FAMILY (no IPv6 there), ENETNS_PERMISSION, ENETNS_OPERATION
-   * (see `errno` and `syscall`), ENETNS_ENTER (setns), EINVALID_ARGUMENT and ECLOSED (nothing was performed).
+   * that names it, and the rest is not performed: ENETNS_FAMILY (no IPv6 there), ENETNS_PERMISSION, ENETNS_UNSUPPORTED
+   * (the kernel lacks it), ENETNS_OPERATION (see `errno` and `syscall`), ENETNS_ENTER (setns), EINVALID_ARGUMENT and ECLOSED (nothing was performed).
    */
   async run<const T extends readonly NetnsOperation[]>(operations: T): Promise<NetnsResults<T>> {
     return (await this.#run(operations)) as NetnsResults<T>

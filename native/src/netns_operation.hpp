@@ -44,4 +44,5 @@ OperationPointer ParseRuleOperation(const std::string& op, const Napi::Object& o
 OperationPointer ParseRouteOperation(const std::string& op, const Napi::Object& object);
 OperationPointer ParseSysctlOperation(const std::string& op, const Napi::Object& object);
 OperationPointer ParseSocketOperation(const std::string& op, const Napi::Object& object);
+OperationPointer ParseDestruction(const std::string& op, const Napi::Object& object);
 OperationPointer ParseSubscription(const std::string& op);

@@ -36,6 +36,8 @@ Failure Explain(const NetnsOperation& operation, const KernelError& error) {
   } else if (error.error == EPERM) {
     failure.code = "ENETNS_PERMISSION";
     failure.message += ": needs CAP_NET_ADMIN in the user namespace that owns the network namespace";
+  } else if (error.error == EOPNOTSUPP) {
+    failure.code = "ENETNS_UNSUPPORTED";
   }
   return failure;
 }

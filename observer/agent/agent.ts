@@ -92,6 +92,7 @@ export class Agent {
       steering: config.steering,
       hostInode: node.hostNetns.inode,
       drainTimeout: config.drainTimeout,
+      establishedConnections: config.establishedConnections,
       holdWarning: config.holdWarning,
       onNetnsChange: (uid) => this.#patrol.visit(uid)
     })
@@ -111,6 +112,7 @@ export class Agent {
     const { config, kernel, log } = this.#parts
     kernel.beat()
     kernel.lookups.renew()
+    kernel.entries.unseeAll()
     await this.#followRoots()
     kernel.observe(config.processEvents)
     this.#running.add(interval(HEARTBEAT_MS).subscribe(() => this.#beat()))

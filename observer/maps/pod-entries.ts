@@ -90,6 +90,11 @@ export class PodEntries {
     this.#maps.pod_record.set(cgroup, record)
   }
 
+  /** A new agent is told of everything once. */
+  unseeAll(): void {
+    this.#maps.seen_netns.deleteBatch(this.#maps.seen_netns.keys())
+  }
+
   /** The kernel tells of the next process in that namespace again. */
   unsee(cgroup: bigint, netns: bigint): void {
     this.#maps.seen_netns.delete({ cgroup, netns })

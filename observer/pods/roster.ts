@@ -118,6 +118,6 @@ export class Roster {
     const { state, effects } = step(before, input, { now, strict: this.#options.strict })
     if (state.cgroup === undefined && state.membership === undefined) this.#pods.delete(uid)
     else this.#pods.set(uid, state)
-    return state === before ? [] : [{ state, effects }]
+    return state === before && effects.length === 0 ? [] : [{ state, effects }]
   }
 }

@@ -12,8 +12,8 @@ import { type Content, patience } from './trust.ts'
 import { watchDirectory } from './watch.ts'
 
 const FIRST_WITHIN_MS = 500
-// As long as a file that took another's place and says less is doubted.
-const TOGETHER_MS = 10
+// Twice as long as a file that took another's place and says less is doubted.
+const TOGETHER_MS = 20
 
 /**
  * The files directly in `directory`: `.yaml`, `.yml`, `.json`, with Pod, Namespace and List documents. A writer
