@@ -42,7 +42,7 @@ export interface Route {
   scope?: string
 }
 
-/** Sockets that a destruction spares: by mark, or all that have IP_TRANSPARENT, as have those of a transparent listener. */
+/** Spared by a destruction: by mark, or whatever has IP_TRANSPARENT or was accepted by a listener that has it. */
 export type SparedSockets = { readonly mark: number; readonly mask: number } | { readonly transparent: true }
 
 /** A TCP socket in LISTEN. `transparent` undefined: the kernel does not tell. */

@@ -2,6 +2,7 @@
 // An open network namespace of a pod, and what the agent has made in it.
 
 import { type Address, Netns, type NetnsWatch } from '#native'
+import { ISTIO_MASK, ZTUNNEL_MARK } from '../config/steering.ts'
 import { SluiceError } from '../errors/error.ts'
 import type { PodAddresses } from '../maps/pod-entries.ts'
 import { type Drift, driftOf } from './drift.ts'
@@ -73,7 +74,11 @@ export class PodNetns {
       { op: 'get-sysctl', name: 'net.ipv6.conf.lo.disable_ipv6' }
     ])
     const ipv6Supported = reflect !== undefined
-    const plan = planNetns(this.#steering, { ipv4, ipv6: loDisabled === '1' ? undefined : ipv6, ipv6Supported })
+    const plan = planNetns(this.#steering, {
+      ipv4,
+      ipv6: loDisabled === '1' ? undefined : ipv6,
+      ipv6Supported
+    })
     this.#plan = plan
     if (adopted) this.#changed = plan.sysctls.map(({ name }) => ({ name, value: '0' }))
     await this.#apply(plan)
@@ -124,6 +129,28 @@ export class PodNetns {
     return count
   }
 
+  /**
+   * Resets the TCP connections that neither we nor ztunnel steer; what the pod says to itself stays.
+   * @returns how many
+   */
+  async resetConnections(): Promise<number> {
+    const { mark, mask } = this.#steering
+    // What ztunnel accepted has no mark, but its listeners are transparent.
+    const ztunnel = { mark: ZTUNNEL_MARK, mask: ISTIO_MASK }
+    const except = [{ mark, mask }, ztunnel, { transparent: true }] as const
+    const [count] = await this.#netns.run([{ op: 'destroy-sockets', except }])
+    return count
+  }
+
+  /** Those of the ports whose listeners are there, and none of them transparent. */
+  async opaquePorts(ports: readonly number[]): Promise<number[]> {
+    const [listeners] = await this.#netns.run([{ op: 'listeners', ports }])
+    return ports.filter((port) => {
+      const there = listeners.filter((listener) => listener.port === port)
+      return there.length > 0 && there.every(({ transparent }) => transparent === false)
+    })
+  }
+
   /** Takes back what `prepare` made. */
   restore(): Promise<void> {
     return this.#exclusive(async () => {
@@ -155,7 +182,10 @@ export class PodNetns {
         const before = former[index]
         return typeof before === 'string' && before !== value ? [{ name, value: before }] : []
       })
-      this.#changed = [...this.#changed, ...changed.filter(({ name }) => !this.#changed.some((c) => c.name === name))]
+      this.#changed = [
+        ...this.#changed,
+        ...changed.filter(({ name }) => !this.#changed.some((c) => c.name === name))
+      ]
     } catch (error) {
       throw new SluiceError('SLUICE_ERR_NETNS_PREPARE', {}, error)
     }
