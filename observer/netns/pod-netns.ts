@@ -69,19 +69,23 @@ export class PodNetns {
   async #prepare(adopted: boolean): Promise<void> {
     const { ipv4, ipv6 } = this.#addresses
     if (ipv4 === undefined && ipv6 === undefined) throw new SluiceError('SLUICE_ERR_NETNS_NO_ADDRESS')
+    const plan = await this.#planned()
+    this.#plan = plan
+    if (adopted) this.#changed = kernelDefaults(plan)
+    await this.#apply(plan)
+  }
+
+  async #planned(): Promise<NetnsPlan> {
+    const { ipv4, ipv6 } = this.#addresses
     const [reflect, loDisabled] = await this.#netns.run([
       { op: 'get-sysctl', name: 'net.ipv6.fwmark_reflect' },
       { op: 'get-sysctl', name: 'net.ipv6.conf.lo.disable_ipv6' }
     ])
-    const ipv6Supported = reflect !== undefined
-    const plan = planNetns(this.#steering, {
+    return planNetns(this.#steering, {
       ipv4,
       ipv6: loDisabled === '1' ? undefined : ipv6,
-      ipv6Supported
+      ipv6Supported: reflect !== undefined
     })
-    this.#plan = plan
-    if (adopted) this.#changed = plan.sysctls.map(({ name }) => ({ name, value: '0' }))
-    await this.#apply(plan)
   }
 
   /** Follows changes by others until closed. */
@@ -151,11 +155,16 @@ export class PodNetns {
     })
   }
 
-  /** Takes back what `prepare` made. */
-  restore(): Promise<void> {
+  /**
+   * Takes back what `prepare` made.
+   * @param adopted also what a former agent's made
+   */
+  restore(adopted: boolean): Promise<void> {
     return this.#exclusive(async () => {
-      if (this.#plan === undefined) return
-      await this.#netns.run(removing(this.#plan, this.#changed))
+      const plan = this.#plan ?? (adopted ? await this.#planned() : undefined)
+      if (plan === undefined) return
+      const changed = this.#plan === undefined ? kernelDefaults(plan) : this.#changed
+      await this.#netns.run(removing(plan, changed))
       this.#plan = undefined
       this.#changed = []
     })
@@ -190,6 +199,10 @@ export class PodNetns {
       throw new SluiceError('SLUICE_ERR_NETNS_PREPARE', {}, error)
     }
   }
+}
+
+function kernelDefaults({ sysctls }: NetnsPlan): NetnsPlan['sysctls'] {
+  return sysctls.map(({ name }) => ({ name, value: '0' }))
 }
 
 /** One address for each family: the one that the source names, else the first global one. */

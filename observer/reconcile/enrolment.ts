@@ -19,6 +19,12 @@ import type { ZdsServer } from '../ztunnel/server.ts'
 export interface Dwelling {
   readonly netns: PodNetns
   lookup: Attachment | undefined
+  /** It is being taken back: nobody mends it. */
+  leaving: boolean
+}
+
+export function dwellingIn(netns: PodNetns): Dwelling {
+  return { netns, lookup: undefined, leaving: false }
 }
 
 export interface EnrolmentParts {
@@ -48,9 +54,10 @@ export async function enrol(
   parts.zds.keep(pod.uid)
   parts.entries.writeNetns(netns.cookie, NO_ADDRESSES, netns.addresses)
   parts.entries.write(cgroup.id, netns.cookie, verdict, netns.addresses)
+  const adopted = dwelling.lookup === undefined && parts.lookups.has(netns.cookie)
   dwelling.lookup?.close()
   dwelling.lookup = parts.lookups.attach(netns.cookie, netns.fd)
-  await netns.prepare(verdict === 'steer')
+  await netns.prepare(adopted)
   signal.throwIfAborted()
   const { uid, name, namespace, serviceAccount } = pod
   await unlessAborted(parts.zds.offer({ uid, name, namespace, serviceAccount, netnsFd: netns.fd }), signal)
