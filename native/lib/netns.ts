@@ -89,7 +89,8 @@ interface Results {
   'count-sockets': number
   /**
    * How many TCP connections were reset (SOCK_DESTROY, CONFIG_INET_DIAG_DESTROY). Listeners, and connections whose ends
-   * are both loopback or addresses of the namespace, are never touched.
+   * are both loopback or addresses of the namespace, are never touched. MPTCP loses its subflows, but its socket tells
+   * only after net.mptcp.close_timeout.
    */
   'destroy-sockets': number
   /** TCP listeners on these ports, of both families. */

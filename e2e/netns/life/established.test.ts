@@ -6,14 +6,20 @@ import { FAMILIES, type Family, JOIN, mesh } from '../setup/mesh.ts'
 import { endpoint, expectSteered } from '../setup/route.ts'
 
 const PORT = 8080
+/** Sockets as steering and ztunnel have them, told by `dial connect`. */
+const SPARED = [
+  ['our mark', '--set-after', 'SO_MARK:0x51c'],
+  ["ztunnel's mark", '--mark', '0x539'],
+  ['transparent', '--set-before', '0:19:1']
+] as const
 const LOOPBACK = { ipv4: '127.0.0.1', ipv6: '::1' } as const
 
 /** Connections that live until something breaks them. */
 class Held {
   readonly #all = new Set<Running>()
 
-  async open(from: Pod, address: string): Promise<Running> {
-    const held = from.startDial('connect', address, PORT, '--hold')
+  async open(from: Pod, address: string, ...options: readonly string[]): Promise<Running> {
+    const held = from.startDial('connect', address, PORT, '--hold', ...options)
     this.#all.add(held)
     await held.waitFor(({ ok }) => ok === true)
     return held
@@ -64,6 +70,17 @@ describe('a running pod that joins, with establishedConnections: reset', () => {
       const ends = { from: app(), family, to: endpoint(to, PORT) }
       await expectSteered(node, await app().connect(to, PORT), ends)
     }
+  })
+
+  it.each(SPARED)("keeps what is steered or is ztunnel's own: %s", async (_, ...options) => {
+    await node.leave(app())
+    const kept = await Promise.all(
+      FAMILIES.map((family) => held.open(app(), server().address(family), ...options))
+    )
+    const control = await held.open(app(), server().ipv4)
+    await node.join(app())
+    await broken(control)
+    for (const each of kept) expect(await ending(each)).toMatchObject({ event: 'held' })
   })
 
   it('keeps its connections through ztunnel when the agent starts again', async () => {
