@@ -129,8 +129,8 @@ $(LAYERS:%=test-%): test-%: $(TESTABLE)
 demo: $(TESTABLE) ## Show two pods, a ztunnel stand-in and the agent at work (root)
 	@$(NODE) e2e/demo/main.ts
 
-bench: $(TESTABLE) ## Print the figures: connect, process events, join (root)
-	@$(NODE) e2e/bench/main.ts
+bench: $(TESTABLE) ## Print the figures: connect, process events, join (root); ARGS=--quick in a minute
+	@$(NODE) e2e/bench/main.ts $(ARGS)
 
 INSTALLED := build/sluice build/sluice.mjs build/sluice.mjs.map build/sluice.node build/THIRD-PARTY-NOTICES LICENSE
 

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { mounted } from '../world/mounts.ts'
 import { createWorld, type World } from '../world/world.ts'
 import { STAND_IN } from '../ztunnel/launch.ts'
+import { within } from './patience.ts'
 import { type Claim, isTrue } from './scene.ts'
 import { SCENES } from './scenes.ts'
 import { Screen } from './screen.ts'
@@ -14,7 +15,7 @@ import { leftovers, setStage } from './stage.ts'
 
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 /** ms that an interrupted step is given, so that it makes nothing while all is removed. */
-const GRACE = 5000
+const GRACE = 2000
 
 interface Step {
   readonly title: string
@@ -71,6 +72,7 @@ async function strike(opening: Promise<World>): Promise<string[]> {
   const world = await opening.catch(() => undefined)
   if (world === undefined) return []
   await world.cleanup().catch((error: unknown) => screen.line(String(error)))
+  await within(3000, () => leftovers(world).length === 0)
   return leftovers(world)
 }
 

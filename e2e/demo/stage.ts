@@ -2,7 +2,7 @@
 // Who plays: two pods, a server in one of them, a ztunnel, the agent.
 
 import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Agent } from '../world/agent.ts'
 import type { Server } from '../world/place.ts'
 import type { Pod } from '../world/pod.ts'
@@ -54,17 +54,14 @@ export async function routingOf(pod: Pod): Promise<string> {
   return lines.filter((line) => !line.includes('fe80:')).join('\n')
 }
 
-/** What is still there of a world that was cleaned up. */
+/** What is still there of a world that was cleaned up. Devices go a moment after their network namespace. */
 export function leftovers(world: World): string[] {
   const { prefix, cgroup, runDirectory } = world
   const { bpffs, pinDirectory } = world.agentConfig()
-  const paths = [
-    cgroup,
-    runDirectory,
-    join(String(bpffs), String(pinDirectory)),
-    `/sys/class/net/${world.bridge.name}`
-  ]
-  const netns = '/var/run/netns'
-  const names = existsSync(netns) ? readdirSync(netns).filter((name) => name.startsWith(`${prefix}-`)) : []
-  return [...paths.filter((path) => existsSync(path)), ...names.map((name) => join(netns, name))]
+  const paths = [cgroup, runDirectory, join(String(bpffs), String(pinDirectory))]
+  const names = ['/var/run/netns', '/sys/class/net'].flatMap((directory) =>
+    existsSync(directory) ? readdirSync(directory).map((name) => join(directory, name)) : []
+  )
+  const own = names.filter((path) => basename(path).startsWith(prefix))
+  return [...paths.filter((path) => existsSync(path)), ...own]
 }

@@ -19,6 +19,15 @@ if [ -d "$cgroup" ]; then
 fi
 ip netns list | awk -v prefix="$prefix-" 'index($1, prefix) == 1 { print "netns del " $1 }' | ip -batch - -force
 ip link del "${prefix}br" 2>/dev/null
+
+# A network namespace, and with it its device, stays for as long as a closed connection still wants its last answer.
+devices() { ip -br link | awk -v prefix="${prefix}v" 'index($1, prefix) == 1 { sub(/@.*/, "", $1); print "link del " $1 }'; }
+tries=0
+while [ -n "$(devices)" ] && [ $tries -lt 10 ]; do
+  tries=$((tries + 1))
+  sleep 0.05
+done
+devices | ip -batch - -force 2>/dev/null
 rm -rf "$pins" "$run"
 
 [ ! -d "$cgroup" ] || { echo "guard: $cgroup is still there" >&2; exit 1; }

@@ -42,7 +42,7 @@ export interface Route {
   scope?: string
 }
 
-/** Sockets that a destruction spares: by mark, or all that have IP_TRANSPARENT, as have those of a transparent listener. */
+/** Spared by a destruction: by mark, or whatever has IP_TRANSPARENT or was accepted by a listener that has it. */
 export type SparedSockets = { readonly mark: number; readonly mask: number } | { readonly transparent: true }
 
 /** A TCP socket in LISTEN. `transparent` undefined: the kernel does not tell. */
@@ -89,7 +89,8 @@ interface Results {
   'count-sockets': number
   /**
    * How many TCP connections were reset (SOCK_DESTROY, CONFIG_INET_DIAG_DESTROY). Listeners, and connections whose ends
-   * are both loopback or addresses of the namespace, are never touched.
+   * are both loopback or addresses of the namespace, are never touched. MPTCP loses its subflows, but its socket tells
+   * only after net.mptcp.close_timeout.
    */
   'destroy-sockets': number
   /** TCP listeners on these ports, of both families. */

@@ -6,9 +6,13 @@ import { integer } from './fields.ts'
 
 const UINT32_MAX = 0xffff_ffff
 
-/** Istio's own marks, with Istio's mask: traffic to redirect, and ztunnel's own. */
-const ISTIO_MARKS = [0x111, 0x539]
-const ISTIO_MASK = 0xfff
+export const ISTIO_MASK = 0xfff
+
+/** Istio's mark of what ztunnel dials. */
+export const ZTUNNEL_MARK = 0x539
+
+/** Istio's own marks: traffic to redirect, and ztunnel's own. */
+const ISTIO_MARKS = [0x111, ZTUNNEL_MARK]
 
 /** unspec, the CNI sbr plugin's first table, default, main, local. */
 const TAKEN_TABLES = [0, 100, 253, 254, 255]

@@ -56,6 +56,10 @@ export const ERRORS = {
     message: 'ztunnel has acknowledged pod {pod} but does not listen on {ports} there',
     remedy: 'restart ztunnel: its listeners were made while nothing observed them'
   },
+  SLUICE_ERR_ZTUNNEL_NOT_TRANSPARENT: {
+    message: 'ztunnel has listeners on {ports} in pod {pod} that are not transparent',
+    remedy: 'remove ENABLE_ORIG_SRC=false from the environment of ztunnel'
+  },
   SLUICE_ERR_CGROUP_NONE: {
     message: 'no cgroup file system is mounted',
     remedy: "mount the node's /sys/fs/cgroup into the agent's container"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // struct addr, IPv4 and IPv6 alike: sixteen bytes in network order, IPv4 as ::ffff:a.b.c.d, all zero for none.
 
-import { endianness } from 'node:os'
 import { isIPv4, isIPv6 } from 'node:net'
+import { endianness } from 'node:os'
 import type { Addr } from '#contract'
 
 const MAPPED = Buffer.from('00000000000000000000ffff', 'hex')

@@ -3,6 +3,7 @@
 
 import { hrtime } from 'node:process'
 import { layout, type Pod as PodEntry, type PodRecord, pod_flag } from '#contract'
+import { NativeError } from '#native'
 import { NO_TRAITS, type Traits } from '../membership/traits.ts'
 import type { Verdict } from '../pods/state.ts'
 import { addressOf, NO_ADDRESS } from './address.ts'
@@ -85,9 +86,13 @@ export class PodEntries {
     this.#maps.pod_record.delete(cgroup)
   }
 
-  /** For `sluice status` without an agent. */
+  /** For `sluice status` without an agent, which a full map leaves without the pod's name. */
   record(cgroup: bigint, record: PodRecord): void {
-    this.#maps.pod_record.set(cgroup, record)
+    try {
+      this.#maps.pod_record.set(cgroup, record)
+    } catch (error) {
+      if (!(error instanceof NativeError) || !error.code.endsWith('EBPF_MAP_FULL')) throw error
+    }
   }
 
   /** A new agent is told of everything once. */
@@ -95,9 +100,10 @@ export class PodEntries {
     this.#maps.seen_netns.deleteBatch(this.#maps.seen_netns.keys())
   }
 
-  /** The kernel tells of the next process in that namespace again. */
-  unsee(cgroup: bigint, netns: bigint): void {
-    this.#maps.seen_netns.delete({ cgroup, netns })
+  /** The kernel tells of the pod's next process again. */
+  unsee(cgroup: bigint): void {
+    const seen = this.#maps.seen_netns.keys().filter((key) => key.cgroup === cgroup)
+    this.#maps.seen_netns.deleteBatch(seen)
   }
 }
 

@@ -47,7 +47,11 @@ export function planNetns(steering: Steering, facts: PlanFacts): NetnsPlan {
   }
 }
 
-function rulesOf({ mark, mask, table, priority, protocol }: Steering, family: Family, routed: boolean): Rule[] {
+function rulesOf(
+  { mark, mask, table, priority, protocol }: Steering,
+  family: Family,
+  routed: boolean
+): Rule[] {
   // What is marked and finds no route any more must not leave by the pod's default route.
   const refuse: Rule = { family, priority: priority + 1, mark, mask, action: 'unreachable', protocol }
   if (!routed) return [refuse]

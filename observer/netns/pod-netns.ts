@@ -2,6 +2,7 @@
 // An open network namespace of a pod, and what the agent has made in it.
 
 import { type Address, Netns, type NetnsWatch } from '#native'
+import { ISTIO_MASK, ZTUNNEL_MARK } from '../config/steering.ts'
 import { SluiceError } from '../errors/error.ts'
 import type { PodAddresses } from '../maps/pod-entries.ts'
 import { type Drift, driftOf } from './drift.ts'
@@ -68,15 +69,23 @@ export class PodNetns {
   async #prepare(adopted: boolean): Promise<void> {
     const { ipv4, ipv6 } = this.#addresses
     if (ipv4 === undefined && ipv6 === undefined) throw new SluiceError('SLUICE_ERR_NETNS_NO_ADDRESS')
+    const plan = await this.#planned()
+    this.#plan = plan
+    if (adopted) this.#changed = kernelDefaults(plan)
+    await this.#apply(plan)
+  }
+
+  async #planned(): Promise<NetnsPlan> {
+    const { ipv4, ipv6 } = this.#addresses
     const [reflect, loDisabled] = await this.#netns.run([
       { op: 'get-sysctl', name: 'net.ipv6.fwmark_reflect' },
       { op: 'get-sysctl', name: 'net.ipv6.conf.lo.disable_ipv6' }
     ])
-    const ipv6Supported = reflect !== undefined
-    const plan = planNetns(this.#steering, { ipv4, ipv6: loDisabled === '1' ? undefined : ipv6, ipv6Supported })
-    this.#plan = plan
-    if (adopted) this.#changed = plan.sysctls.map(({ name }) => ({ name, value: '0' }))
-    await this.#apply(plan)
+    return planNetns(this.#steering, {
+      ipv4,
+      ipv6: loDisabled === '1' ? undefined : ipv6,
+      ipv6Supported: reflect !== undefined
+    })
   }
 
   /** Follows changes by others until closed. */
@@ -124,11 +133,38 @@ export class PodNetns {
     return count
   }
 
-  /** Takes back what `prepare` made. */
-  restore(): Promise<void> {
+  /**
+   * Resets the TCP connections that neither we nor ztunnel steer; what the pod says to itself stays.
+   * @returns how many
+   */
+  async resetConnections(): Promise<number> {
+    const { mark, mask } = this.#steering
+    // What ztunnel accepted has no mark, but its listeners are transparent.
+    const ztunnel = { mark: ZTUNNEL_MARK, mask: ISTIO_MASK }
+    const except = [{ mark, mask }, ztunnel, { transparent: true }] as const
+    const [count] = await this.#netns.run([{ op: 'destroy-sockets', except }])
+    return count
+  }
+
+  /** Those of the ports whose listeners are there, and none of them transparent. */
+  async opaquePorts(ports: readonly number[]): Promise<number[]> {
+    const [listeners] = await this.#netns.run([{ op: 'listeners', ports }])
+    return ports.filter((port) => {
+      const there = listeners.filter((listener) => listener.port === port)
+      return there.length > 0 && there.every(({ transparent }) => transparent === false)
+    })
+  }
+
+  /**
+   * Takes back what `prepare` made.
+   * @param adopted also what a former agent's made
+   */
+  restore(adopted: boolean): Promise<void> {
     return this.#exclusive(async () => {
-      if (this.#plan === undefined) return
-      await this.#netns.run(removing(this.#plan, this.#changed))
+      const plan = this.#plan ?? (adopted ? await this.#planned() : undefined)
+      if (plan === undefined) return
+      const changed = this.#plan === undefined ? kernelDefaults(plan) : this.#changed
+      await this.#netns.run(removing(plan, changed))
       this.#plan = undefined
       this.#changed = []
     })
@@ -155,11 +191,18 @@ export class PodNetns {
         const before = former[index]
         return typeof before === 'string' && before !== value ? [{ name, value: before }] : []
       })
-      this.#changed = [...this.#changed, ...changed.filter(({ name }) => !this.#changed.some((c) => c.name === name))]
+      this.#changed = [
+        ...this.#changed,
+        ...changed.filter(({ name }) => !this.#changed.some((c) => c.name === name))
+      ]
     } catch (error) {
       throw new SluiceError('SLUICE_ERR_NETNS_PREPARE', {}, error)
     }
   }
+}
+
+function kernelDefaults({ sysctls }: NetnsPlan): NetnsPlan['sysctls'] {
+  return sysctls.map(({ name }) => ({ name, value: '0' }))
 }
 
 /** One address for each family: the one that the source names, else the first global one. */

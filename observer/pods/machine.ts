@@ -135,10 +135,11 @@ function located(state: PodState, netns: bigint | undefined, circumstances: Circ
 
 /** No process is in the pod's namespace any more: the next one tells of it as of a new one. */
 function vanished(state: PodState, circumstances: Circumstances): Step {
-  if (state.netns === undefined || !inFlight(state)) return { state, effects: [] }
+  if (!inFlight(state)) return { state, effects: [] }
   const verdict = state.verdict === 'pass' ? 'pass' : 'held'
-  const phase = verdict === 'pass' ? 'joining' : 'held'
-  const next: PodState = { ...enter(state, phase, circumstances), verdict, netns: undefined, prepared: false }
+  const waiting = enter(state, verdict === 'pass' ? 'joining' : 'held', circumstances)
+  if (state.netns === undefined) return { state: waiting, effects: [] }
+  const next: PodState = { ...waiting, verdict, netns: undefined, prepared: false }
   return { state: next, effects: [leaveBehind(state), { do: 'judge', verdict }] }
 }
 
@@ -170,6 +171,7 @@ function adoptNetns(state: PodState, netns: bigint, circumstances: Circumstances
 }
 
 function enrolled(state: PodState, circumstances: Circumstances): Step {
+  if (!inFlight(state)) return { state, effects: [] }
   const next: PodState = {
     ...enter(state, state.phase === 'verified' ? 'verified' : 'enrolled', circumstances),
     verdict: 'steer',
@@ -199,6 +201,7 @@ function retry(state: PodState, circumstances: Circumstances): Step {
 }
 
 function left(state: PodState, circumstances: Circumstances): Step {
+  if (state.phase !== 'leaving') return { state, effects: [] }
   if (state.membership === undefined) return forget({ ...state, pod: undefined }, circumstances)
   const reason = state.membership.reason
   const next = enter({ ...state, prepared: false }, 'known', circumstances)

@@ -38,6 +38,8 @@ export class Roster {
   readonly #pods = new Map<PodUid, PodState>()
   readonly #namespaces = new Map<string, Namespace>()
   readonly #uids = new Map<bigint, PodUid>()
+  /** Above every epoch of a pod that is gone: late answers are not its successor's. */
+  #epoch = 0
   /** Resolves when the source has told everything that existed when the agent started. */
   readonly synced: Promise<void>
   #announceSynced: () => void = () => undefined
@@ -97,10 +99,13 @@ export class Roster {
     return pods.flatMap((pod) => this.#judge(pod))
   }
 
-  /** A pod that was steered before the agent started and that no source names any more leaves. */
+  /** A pod that was taken in before the agent started and that no source names any more leaves. */
   #sync(): readonly Move[] {
     this.#announceSynced()
-    const orphans = this.states.filter((state) => state.verdict === 'steer' && state.membership === undefined)
+    const orphans = this.states.filter(
+      ({ membership, verdict, prepared }) =>
+        membership === undefined && (verdict === 'steer' || (prepared && verdict === 'pass'))
+    )
     return orphans.flatMap(({ uid }) => this.#step(uid, { kind: 'unlisted' }))
   }
 
@@ -114,10 +119,12 @@ export class Roster {
 
   #step(uid: PodUid, input: Input): readonly Move[] {
     const now = this.#options.now()
-    const before = this.#pods.get(uid) ?? unseen(uid, now)
+    const before = this.#pods.get(uid) ?? { ...unseen(uid, now), epoch: this.#epoch }
     const { state, effects } = step(before, input, { now, strict: this.#options.strict })
-    if (state.cgroup === undefined && state.membership === undefined) this.#pods.delete(uid)
-    else this.#pods.set(uid, state)
+    if (state.cgroup === undefined && state.membership === undefined) {
+      this.#pods.delete(uid)
+      this.#epoch = Math.max(this.#epoch, state.epoch)
+    } else this.#pods.set(uid, state)
     return state === before && effects.length === 0 ? [] : [{ state, effects }]
   }
 }

@@ -3,6 +3,7 @@
 // because a Del ends them.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Lookups } from '../hooks/lookups.ts'
 import type { PodEntries } from '../maps/pod-entries.ts'
 import type { ZdsServer } from '../ztunnel/server.ts'
 import type { Dwelling } from './enrolment.ts'
@@ -24,16 +25,31 @@ export async function drain(dwelling: Dwelling, timeoutMs: number, signal: Abort
   }
 }
 
-/** The pod must not be steered any more. */
+export interface DepartureParts {
+  readonly entries: PodEntries
+  readonly lookups: Pick<Lookups, 'has' | 'remove'>
+  readonly zds: Pick<ZdsServer, 'withdraw'>
+}
+
+/**
+ * The pod must not be steered any more. Without a lookup of ours a former agent prepared the namespace.
+ * @param signal aborted when the pod joins again or goes meanwhile: the maps are another's then
+ */
 export async function depart(
   uid: string,
   dwelling: Dwelling,
-  entries: PodEntries,
-  zds: Pick<ZdsServer, 'withdraw'>
+  { entries, lookups, zds }: DepartureParts,
+  signal: AbortSignal
 ): Promise<void> {
+  const { netns } = dwelling
   await zds.withdraw(uid)
-  await dwelling.netns.restore()
-  dwelling.lookup?.remove()
-  dwelling.lookup = undefined
-  entries.writeNetns(dwelling.netns.cookie, dwelling.netns.addresses, { ...dwelling.netns.addresses, more: [] })
+  try {
+    await netns.restore(dwelling.lookup === undefined && lookups.has(netns.cookie))
+  } finally {
+    dwelling.lookup?.close()
+    dwelling.lookup = undefined
+    lookups.remove(netns.cookie)
+  }
+  signal.throwIfAborted()
+  entries.writeNetns(netns.cookie, netns.addresses, { ...netns.addresses, more: [] })
 }

@@ -2,8 +2,10 @@
 // Takes a pod into the mesh, in the order in which each step leaves nothing open: first the lookup that
 // drops, then the routing, then ztunnel, and only then the verdict that steers. Every step may be repeated.
 
+import type { Logger } from 'pino'
 import { listener_slot, ztunnel_port } from '#contract'
-import { SluiceError } from '../errors/error.ts'
+import type { Config } from '../config/schema.ts'
+import { causeText, SluiceError } from '../errors/error.ts'
 import type { Attachment } from '../hooks/attachment.ts'
 import type { Lookups } from '../hooks/lookups.ts'
 import type { KernelMaps } from '../maps/kernel-maps.ts'
@@ -17,6 +19,12 @@ import type { ZdsServer } from '../ztunnel/server.ts'
 export interface Dwelling {
   readonly netns: PodNetns
   lookup: Attachment | undefined
+  /** It is being taken back: nobody mends it. */
+  leaving: boolean
+}
+
+export function dwellingIn(netns: PodNetns): Dwelling {
+  return { netns, lookup: undefined, leaving: false }
 }
 
 export interface EnrolmentParts {
@@ -24,6 +32,8 @@ export interface EnrolmentParts {
   readonly lookups: Lookups
   readonly listeners: KernelMaps['listener']
   readonly zds: Pick<ZdsServer, 'offer' | 'keep'>
+  readonly establishedConnections: Config['establishedConnections']
+  readonly log: Pick<Logger, 'info' | 'warn'>
 }
 
 /**
@@ -38,19 +48,26 @@ export async function enrol(
   signal: AbortSignal
 ): Promise<void> {
   const { pod, cgroup, verdict } = state
-  if (pod === undefined || cgroup === undefined || verdict === 'none') throw new SluiceError('SLUICE_ERR_POD_UNKNOWN')
+  if (pod === undefined || cgroup === undefined || verdict === 'none')
+    throw new SluiceError('SLUICE_ERR_POD_UNKNOWN')
   const { netns } = dwelling
   parts.zds.keep(pod.uid)
   parts.entries.writeNetns(netns.cookie, NO_ADDRESSES, netns.addresses)
   parts.entries.write(cgroup.id, netns.cookie, verdict, netns.addresses)
+  const adopted = dwelling.lookup === undefined && parts.lookups.has(netns.cookie)
   dwelling.lookup?.close()
   dwelling.lookup = parts.lookups.attach(netns.cookie, netns.fd)
-  await netns.prepare(verdict === 'steer')
+  await netns.prepare(adopted)
   signal.throwIfAborted()
   const { uid, name, namespace, serviceAccount } = pod
   await unlessAborted(parts.zds.offer({ uid, name, namespace, serviceAccount, netnsFd: netns.fd }), signal)
   requireListeners(parts.listeners, netns.cookie, podRef(pod))
+  await requireTransparency(netns, podRef(pod))
+  signal.throwIfAborted()
   parts.entries.write(cgroup.id, netns.cookie, 'steer', netns.addresses)
+  // Only what passed until now has connections that ztunnel does not carry.
+  if (verdict === 'pass' && parts.establishedConnections === 'reset')
+    await reset(netns, parts.log, podRef(pod))
 }
 
 /** An offer that is called off stays made: what comes next repeats it or withdraws it. */
@@ -63,6 +80,8 @@ async function unlessAborted(offer: Promise<void>, signal: AbortSignal): Promise
   await Promise.race([offer, aborted])
 }
 
+const PROXY_PORTS = [ztunnel_port.ZTUNNEL_OUTBOUND, ztunnel_port.ZTUNNEL_INBOUND]
+
 /** The ports of ztunnel in that namespace that have no listener of its own. */
 export function missingListeners(listeners: KernelMaps['listener'], netns: bigint): number[] {
   const present = new Set(
@@ -71,10 +90,30 @@ export function missingListeners(listeners: KernelMaps['listener'], netns: bigin
       .filter((key) => key.netns === netns && key.slot !== listener_slot.SLOT_PARKED)
       .map(({ port }) => port)
   )
-  return [ztunnel_port.ZTUNNEL_OUTBOUND, ztunnel_port.ZTUNNEL_INBOUND].filter((port) => !present.has(port))
+  return PROXY_PORTS.filter((port) => !present.has(port))
 }
 
 function requireListeners(listeners: KernelMaps['listener'], netns: bigint, pod: string): void {
   const ports = missingListeners(listeners, netns)
-  if (ports.length > 0) throw new SluiceError('SLUICE_ERR_ZTUNNEL_NOT_LISTENING', { pod, ports: ports.join(', ') })
+  if (ports.length > 0)
+    throw new SluiceError('SLUICE_ERR_ZTUNNEL_NOT_LISTENING', { pod, ports: ports.join(', ') })
+}
+
+/** ztunnel makes its listeners transparent after listen(), but before it acknowledges. */
+async function requireTransparency(netns: PodNetns, pod: string): Promise<void> {
+  const ports = await netns.opaquePorts(PROXY_PORTS)
+  if (ports.length > 0)
+    throw new SluiceError('SLUICE_ERR_ZTUNNEL_NOT_TRANSPARENT', { pod, ports: ports.join(', ') })
+}
+
+/** The pod is steered already: what cannot be reset ends when its owner ends it. */
+async function reset(netns: PodNetns, log: EnrolmentParts['log'], pod: string): Promise<void> {
+  try {
+    log.info({ pod, connections: await netns.resetConnections() }, 'connections from before were reset')
+  } catch (error) {
+    log.warn(
+      { pod, err: causeText(error) },
+      'connections from before could not be reset: they stay outside the mesh'
+    )
+  }
 }

@@ -32,12 +32,10 @@ export class Errands {
     })
   }
 
-  cancel(uid: PodUid): void {
-    this.#running.get(uid)?.controller.abort()
-  }
-
-  /** Resolves when everything that runs now has ended. */
-  async settled(): Promise<void> {
-    await Promise.all([...this.#running.values()].map(({ done }) => done))
+  /** Calls everything off; resolves when it has ended. */
+  async close(): Promise<void> {
+    const running = [...this.#running.values()]
+    for (const { controller } of running) controller.abort()
+    await Promise.all(running.map(({ done }) => done))
   }
 }

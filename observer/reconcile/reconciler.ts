@@ -6,16 +6,17 @@ import type { Logger } from 'pino'
 import { type Observable, Subject } from 'rxjs'
 import { causeText } from '../errors/error.ts'
 import { NO_ADDRESSES } from '../maps/pod-entries.ts'
-import { PodNetns } from '../netns/pod-netns.ts'
 import type { Steering } from '../netns/plan.ts'
+import { PodNetns } from '../netns/pod-netns.ts'
 import type { Effect, Input } from '../pods/effect.ts'
-import { type PodUid, podRef } from '../pods/pod.ts'
+import type { PodUid } from '../pods/pod.ts'
 import type { Answer } from '../pods/roster.ts'
-import type { PodState, Verdict } from '../pods/state.ts'
-import { locateNetns, netnsPath } from '../processes/locate.ts'
+import type { PodCgroup, PodState, Verdict } from '../pods/state.ts'
+import { locateNetns, netnsPath, type Sighting } from '../processes/locate.ts'
 import type { ZdsServer } from '../ztunnel/server.ts'
+import { announce, fields } from './announcement.ts'
 import { depart, drain } from './departure.ts'
-import { type Dwelling, type EnrolmentParts, enrol } from './enrolment.ts'
+import { type Dwelling, dwellingIn, type EnrolmentParts, enrol } from './enrolment.ts'
 import { Errands } from './errands.ts'
 
 export interface ReconcilerOptions extends EnrolmentParts {
@@ -51,32 +52,45 @@ export class Reconciler {
     const { uid } = state
     switch (effect.do) {
       case 'judge':
-        return this.#judge(state, effect.verdict)
+        this.#judge(state, effect.verdict)
+        break
       case 'locate':
-        return this.#errands.run(uid, () => this.#locate(state, effect.epoch))
+        this.#errands.run(uid, () => this.#locate(state, effect.epoch))
+        break
       case 'enrol':
-        return this.#errands.run(uid, (signal) => this.#enrol(state, effect.epoch, signal))
+        this.#errands.run(uid, (signal) => this.#enrol(state, effect.epoch, signal))
+        break
       case 'leave':
+        this.#turnAway(uid)
         this.#judge(state, 'pass')
-        return this.#errands.run(uid, (signal) => this.#leave(state, effect.epoch, signal))
+        this.#errands.run(uid, (signal) => this.#leave(state, effect.epoch, signal))
+        break
       case 'forget':
-        return this.#forget(effect, state)
+        this.#forget(effect, state)
+        break
       case 'retry-later':
-        return this.#later(effect.delayMs, uid, { kind: 'retry', epoch: effect.epoch })
+        this.#later(effect.delayMs, uid, { kind: 'retry', epoch: effect.epoch })
+        break
       case 'watch-hold':
-        return this.#later(this.#options.holdWarning, uid, { kind: 'overdue', epoch: effect.epoch })
+        this.#later(this.#options.holdWarning, uid, { kind: 'overdue', epoch: effect.epoch })
+        break
       case 'announce':
-        return this.#announce(effect, state)
+        announce(effect, state, this.#options.log)
     }
   }
 
   /** Waits for what runs, then lets go of every handle; the kernel keeps steering. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer)
-    for (const uid of this.#dwellings.keys()) this.#errands.cancel(uid)
-    await this.#errands.settled()
-    for (const uid of [...this.#dwellings.keys()]) this.#letGo(uid)
+    await this.#errands.close()
+    for (const uid of this.#dwellings.keys()) this.#letGo(uid)
     this.#answers.complete()
+  }
+
+  /** A verification that is under way must not mend what is being taken back. */
+  #turnAway(uid: PodUid): void {
+    const dwelling = this.#dwellings.get(uid)
+    if (dwelling !== undefined) dwelling.leaving = true
   }
 
   #answer(uid: PodUid, input: Input): void {
@@ -96,37 +110,43 @@ export class Reconciler {
   }
 
   async #locate(state: PodState, epoch: number): Promise<void> {
-    const { cgroup, uid, pod, netns, membership } = state
+    const { cgroup, uid, pod, membership } = state
     if (cgroup === undefined) return
     try {
       const held = this.#dwellings.get(uid)
-      const found = await locateNetns(cgroup.path, this.#options.hostInode, held?.netns.inode)
-      if (found === undefined) {
-        if (netns !== undefined) this.#options.entries.unsee(cgroup.id, netns)
-        return this.#answer(uid, { kind: 'located', netns: undefined, epoch })
-      }
+      const found = await this.#find(cgroup, held?.netns.inode)
+      if (found === undefined) return this.#answer(uid, { kind: 'located', netns: undefined, epoch })
       if (held?.netns.inode === found.inode) {
         return this.#answer(uid, { kind: 'located', netns: held.netns.cookie, epoch })
       }
       const opened = await PodNetns.open(netnsPath(found.pid), pod?.ips ?? [], this.#options.steering)
       if (held !== undefined) await this.#abandon(uid, held)
-      if (membership?.decision === 'in') this.#dwellings.set(uid, { netns: opened, lookup: undefined })
+      if (membership?.decision === 'in') this.#dwellings.set(uid, dwellingIn(opened))
       else opened.close()
       this.#answer(uid, { kind: 'located', netns: opened.cookie, epoch })
     } catch (error) {
-      this.#options.log.warn({ ...fields(state), err: causeText(error) }, 'network namespace could not be opened')
-      this.#answer(uid, { kind: 'located', netns: undefined, epoch })
+      const err = causeText(error)
+      this.#options.log.warn({ ...fields(state), err }, 'network namespace could not be opened')
+      this.#answer(uid, { kind: 'enrol-failed', error: err, epoch })
     }
+  }
+
+  /** Looks twice: the kernel tells of a process that came between only after it was made to forget the others. */
+  async #find(cgroup: PodCgroup, current?: number): Promise<Sighting | undefined> {
+    const { hostInode, entries } = this.#options
+    const found = await locateNetns(cgroup.path, hostInode, current)
+    if (found !== undefined) return found
+    entries.unsee(cgroup.id)
+    return locateNetns(cgroup.path, hostInode, current)
   }
 
   async #enrol(state: PodState, epoch: number, signal: AbortSignal): Promise<void> {
     const { uid } = state
     try {
       const dwelling = await this.#dwell(state)
-      if (dwelling === undefined || signal.aborted) {
-        if (!signal.aborted) this.#answer(uid, { kind: 'enrol-failed', error: 'its network namespace is gone', epoch })
-        return
-      }
+      if (signal.aborted) return
+      if (dwelling === undefined) throw new Error('its network namespace is gone')
+      dwelling.leaving = false
       await enrol(state, dwelling, this.#options, signal)
       await dwelling.netns.follow(() => this.#options.onNetnsChange(uid))
       this.#answer(uid, { kind: 'enrolled', epoch })
@@ -140,60 +160,66 @@ export class Reconciler {
   async #dwell(state: PodState): Promise<Dwelling | undefined> {
     const { uid, cgroup, netns, pod } = state
     const held = this.#dwellings.get(uid)
-    if (held !== undefined && held.netns.cookie === netns) return held
+    if (held?.netns.cookie === netns) return held
     if (cgroup === undefined) return undefined
-    this.#letGo(uid)
-    const found = await locateNetns(cgroup.path, this.#options.hostInode)
-    if (found === undefined) {
-      if (netns !== undefined) this.#options.entries.unsee(cgroup.id, netns)
-      return undefined
-    }
+    if (held !== undefined) await this.#abandon(uid, held)
+    const found = await this.#find(cgroup)
+    if (found === undefined) return undefined
     const opened = await PodNetns.open(netnsPath(found.pid), pod?.ips ?? [], this.#options.steering)
     if (opened.cookie !== netns) {
       opened.close()
       return undefined
     }
-    const dwelling: Dwelling = { netns: opened, lookup: undefined }
+    const dwelling = dwellingIn(opened)
     this.#dwellings.set(uid, dwelling)
     return dwelling
   }
 
   async #leave(state: PodState, epoch: number, signal: AbortSignal): Promise<void> {
-    const { uid, cgroup } = state
+    const { uid, netns } = state
+    const { zds, lookups, log } = this.#options
     try {
       const dwelling = await this.#dwell(state)
-      if (dwelling !== undefined) {
-        const left = await drain(dwelling, this.#options.drainTimeout, signal)
-        if (left > 0) this.#options.log.warn({ ...fields(state), connections: left }, 'connections were cut on leaving')
-        signal.throwIfAborted()
-        await depart(uid, dwelling, this.#options.entries, this.#options.zds)
-        if (cgroup !== undefined) {
-          const { cookie, addresses } = dwelling.netns
-          this.#options.entries.write(cgroup.id, cookie, 'pass', { ...addresses, more: [] })
-        }
-        this.#letGo(uid)
-      } else await this.#options.zds.withdraw(uid)
-      this.#answer(uid, { kind: 'left', epoch })
+      if (dwelling === undefined) await zds.withdraw(uid)
+      else await this.#depart(state, dwelling, signal)
     } catch (error) {
       if (signal.aborted) return
-      this.#options.log.error({ ...fields(state), err: causeText(error) }, 'leaving is incomplete')
-      this.#letGo(uid)
-      this.#answer(uid, { kind: 'left', epoch })
+      log.error({ ...fields(state), err: causeText(error) }, 'leaving is incomplete')
+      await zds.withdraw(uid)
     }
+    if (signal.aborted) return
+    if (netns !== undefined) lookups.remove(netns)
+    this.#letGo(uid)
+    this.#answer(uid, { kind: 'left', epoch })
   }
 
+  async #depart(state: PodState, dwelling: Dwelling, signal: AbortSignal): Promise<void> {
+    const { drainTimeout, log } = this.#options
+    const left = await drain(dwelling, drainTimeout, signal)
+    if (left > 0) log.warn({ ...fields(state), connections: left }, 'connections were cut on leaving')
+    signal.throwIfAborted()
+    await depart(state.uid, dwelling, this.#options, signal)
+  }
+
+  /** The kernel's memory goes at once, so that what is written next stays; handles go when nothing uses them. */
   #forget({ cgroup, netns }: Extract<Effect, { do: 'forget' }>, state: PodState): void {
-    if (cgroup !== undefined) this.#options.entries.forget(cgroup)
-    this.#errands.run(state.uid, async () => {
-      const dwelling = this.#dwellings.get(state.uid)
-      if (netns !== undefined) {
-        this.#options.entries.forgetNetns(netns, dwelling?.netns.addresses ?? NO_ADDRESSES)
-        this.#options.lookups.remove(netns)
-      }
-      await this.#options.zds.withdraw(state.uid).catch((error: unknown) => {
-        this.#options.log.warn({ ...fields(state), err: causeText(error) }, 'ztunnel was not told that the pod is gone')
+    const { uid } = state
+    const { entries, lookups, zds } = this.#options
+    const dwelling = this.#dwellings.get(uid)
+    if (dwelling?.netns.cookie === netns) this.#turnAway(uid)
+    if (cgroup !== undefined) entries.forget(cgroup)
+    if (netns !== undefined) {
+      entries.forgetNetns(netns, dwelling?.netns.addresses ?? NO_ADDRESSES)
+      lookups.remove(netns)
+    }
+    this.#errands.run(uid, async () => {
+      await zds.withdraw(uid)
+      const held = this.#dwellings.get(uid)
+      if (held === undefined || (cgroup === undefined && held.netns.cookie !== netns)) return
+      await held.netns.restore(false).catch((error: unknown) => {
+        this.#options.log.debug({ ...fields(state), err: causeText(error) }, 'namespace was not taken back')
       })
-      this.#letGo(state.uid)
+      this.#letGo(uid)
     })
   }
 
@@ -219,21 +245,4 @@ export class Reconciler {
     }, delayMs)
     this.#timers.add(timer)
   }
-
-  #announce({ what, message }: Extract<Effect, { do: 'announce' }>, state: PodState): void {
-    const level = what === 'joined' || what === 'left' ? 'info' : 'warn'
-    this.#options.log[level]({ ...fields(state), event: what, reason: message }, SENTENCES[what])
-  }
-}
-
-const SENTENCES = {
-  joined: 'pod joined the mesh',
-  left: 'pod left the mesh',
-  failed: 'pod could not be enrolled',
-  unjudged: 'pod is held and no source names it',
-  warning: 'pod is marked inconsistently'
-} as const
-
-function fields({ uid, pod, cgroup }: PodState) {
-  return { pod: pod === undefined ? undefined : podRef(pod), uid, cgroup: cgroup?.path }
 }

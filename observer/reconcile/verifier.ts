@@ -57,17 +57,25 @@ export class Verifier {
    */
   async verify(state: PodState): Promise<boolean> {
     const dwelling = this.#options.dwelling(state.uid)
-    if (dwelling === undefined || !isSteered(state)) return false
+    if (dwelling === undefined || dwelling.leaving || !isSteered(state)) return false
     try {
       for (const { kind, what } of await dwelling.netns.verify()) this.note(kind, what, state)
+      if (!this.#stays(state, dwelling)) return false
       await this.#verifyAddresses(state, dwelling)
+      if (!this.#stays(state, dwelling)) return false
       this.#verifyLookup(state, dwelling)
       return this.#listens(state, dwelling)
     } catch (error) {
+      if (!this.#stays(state, dwelling)) return false
       const pod = state.pod === undefined ? undefined : podRef(state.pod)
       this.#options.log.warn({ pod, err: causeText(error) }, 'pod could not be verified')
       return false
     }
+  }
+
+  /** The pod may leave, or go, while it is looked at. */
+  #stays({ uid }: PodState, dwelling: Dwelling): boolean {
+    return this.#options.dwelling(uid) === dwelling && !dwelling.leaving
   }
 
   #verifyLookup(state: PodState, dwelling: Dwelling): void {
@@ -77,10 +85,12 @@ export class Verifier {
     this.note('lookup', 'listener lookup was detached', state)
   }
 
-  async #verifyAddresses(state: PodState, { netns }: Dwelling): Promise<void> {
+  async #verifyAddresses(state: PodState, dwelling: Dwelling): Promise<void> {
+    const { netns } = dwelling
     const former = netns.addresses
     const addresses = await netns.readAddresses(state.pod?.ips ?? [])
     if (JSON.stringify(former) === JSON.stringify(addresses) || state.cgroup === undefined) return
+    if (!this.#stays(state, dwelling)) return
     this.#options.entries.writeNetns(netns.cookie, former, addresses)
     this.#options.entries.write(state.cgroup.id, netns.cookie, 'steer', addresses)
     await netns.prepare(false)

@@ -124,6 +124,7 @@ class Server implements ZdsServer {
   }
 
   async withdraw(uid: string): Promise<void> {
+    if (this.#closed) return
     const gone = this.#offers.withdraw(uid)
     this.#advance()
     return gone

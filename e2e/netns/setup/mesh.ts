@@ -115,7 +115,7 @@ export class Mesh {
   /** For the message of a failed test. */
   story(): string {
     const agent = this.#agent?.output.split('\n').slice(-40).join('\n')
-    const ztunnel = this.#ztunnel?.output.split('\n').slice(-40).join('\n')
+    const ztunnel = this.#ztunnel?.output.split('\n').slice(-15).join('\n')
     return `agent:\n${agent}\nztunnel:\n${ztunnel}`
   }
 

@@ -77,7 +77,7 @@ void line_integer(struct line *line, const char *key, long long value)
 void line_milliseconds(struct line *line, const char *key, double value)
 {
 	append_key(line, key);
-	append(line, "%.3f", value);
+	append(line, "%.4f", value);
 }
 
 void line_flag(struct line *line, const char *key, bool value)

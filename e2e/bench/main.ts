@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// make bench: prints the figures and writes them to reports/bench.json. Nothing here passes or fails by time.
+
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { measureArrival } from './arriving.ts'
+import { measureConnect } from './connecting.ts'
+import { Crowd } from './crowd.ts'
+import { measureForks } from './forking.ts'
+import { measureJoin } from './joining.ts'
+import { machine, machineText } from './machine.ts'
+import { measureOverflow } from './overflowing.ts'
+import { measurePrograms } from './programs.ts'
+import { type Section, sectionText } from './section.ts'
+import { onStage } from './stage.ts'
+import { measureStart } from './starting.ts'
+
+const REPORTS = join(import.meta.dirname, '../../reports')
+
+const PLANS = {
+  full: { connect: { rounds: 30, connections: 500 }, forkSeconds: 10, joins: 200, crowd: 250 },
+  quick: { connect: { rounds: 5, connections: 200 }, forkSeconds: 2, joins: 20, crowd: 40 }
+} as const
+
+async function main(args: readonly string[]): Promise<void> {
+  const unknown = args.find((arg) => arg !== '--quick')
+  if (unknown !== undefined) throw new Error(`${unknown}: the only option is --quick`)
+  const plan = args.includes('--quick') ? PLANS.quick : PLANS.full
+  const about = machine()
+  const began = performance.now()
+  const sections: Section[] = []
+  const tell = (section: Section) => {
+    sections.push(section)
+    process.stdout.write(sectionText(section))
+  }
+  process.stdout.write(machineText(about))
+  await onStage(async (stage) => {
+    tell(await measureConnect(stage, plan.connect))
+    tell(await measurePrograms(stage))
+    tell(await measureForks(stage, plan.forkSeconds))
+    tell(await measureJoin(stage, plan.joins))
+  })
+  await onStage(async (stage) => {
+    const crowd = await Crowd.gather(stage.world, plan.crowd)
+    tell(await measureArrival(stage, crowd))
+    tell(await measureStart(stage, crowd))
+    tell(await measureOverflow(stage, crowd))
+  })
+  const seconds = Math.round((performance.now() - began) / 1000)
+  const figures = Object.fromEntries(sections.map(({ key, data }) => [key, data]))
+  const report = { when: new Date().toISOString(), seconds, machine: about, ...figures }
+  await mkdir(REPORTS, { recursive: true })
+  await writeFile(join(REPORTS, 'bench.json'), `${JSON.stringify(report, undefined, 2)}\n`)
+  process.stdout.write(`\n${seconds} s. The same figures, and more of them: reports/bench.json\n`)
+}
+
+// The world is taken down by its guard, which outlives this process.
+process.once('SIGINT', () => process.exit(130))
+process.once('SIGTERM', () => process.exit(143))
+await main(process.argv.slice(2))

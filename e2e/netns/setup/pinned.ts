@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernel itself holds, read from the pinned maps and links and not from the agent's word.
+
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { BpfMap } from '#native'
+import { mountPoint } from '../../world/mounts.ts'
+import type { World } from '../../world/world.ts'
+
+function version(world: World): string {
+  const root = join(mountPoint('bpf'), world.prefix)
+  return join(root, readdirSync(root).find((name) => /^v\d+$/.test(name)) ?? 'v0')
+}
+
+/** Keys of a pinned map: cgroup ids of `cgroup_pod` and `pod_record`, cookies of `netns_pod` and `pod_stat`. */
+export function keysOf(world: World, map: 'cgroup_pod' | 'pod_record' | 'netns_pod' | 'pod_stat'): bigint[] {
+  using pinned = BpfMap.openPinned<bigint, unknown>(join(version(world), 'maps', map))
+  return pinned.keys()
+}
+
+/** Cookies of the network namespaces that own addresses are kept of. */
+export function addressOwners(world: World): bigint[] {
+  using pinned = BpfMap.openPinned<{ netns: bigint }, unknown>(join(version(world), 'maps', 'own_addr'))
+  return pinned.keys().map(({ netns }) => netns)
+}
+
+/** Names of the pinned links, `program@target`. */
+export function linksOf(world: World): string[] {
+  const links = join(version(world), 'links')
+  return existsSync(links) ? readdirSync(links) : []
+}
+
+/** Everywhere that this network namespace is known. */
+export function tracesOf(world: World, cookie: bigint): string[] {
+  const maps = (['netns_pod', 'pod_stat'] as const).filter((map) => keysOf(world, map).includes(cookie))
+  const addresses = addressOwners(world).includes(cookie) ? ['own_addr'] : []
+  return [...maps, ...addresses, ...linksOf(world).filter((name) => name.endsWith(`@${cookie}`))]
+}

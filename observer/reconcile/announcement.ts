@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the operator is told of a pod, in the log.
+
+import type { Logger } from 'pino'
+import type { Effect } from '../pods/effect.ts'
+import { podRef } from '../pods/pod.ts'
+import type { PodState } from '../pods/state.ts'
+
+const SENTENCES = {
+  joined: 'pod joined the mesh',
+  left: 'pod left the mesh',
+  failed: 'pod could not be enrolled',
+  unjudged: 'pod is held and no source names it',
+  warning: 'pod is marked inconsistently'
+} as const
+
+export function announce(
+  { what, message }: Extract<Effect, { do: 'announce' }>,
+  state: PodState,
+  log: Pick<Logger, 'info' | 'warn'>
+): void {
+  const level = what === 'joined' || what === 'left' ? 'info' : 'warn'
+  log[level]({ ...fields(state), event: what, reason: message }, SENTENCES[what])
+}
+
+/** Which pod a line of the log is about. */
+export function fields({ uid, pod, cgroup }: PodState) {
+  return { pod: pod === undefined ? undefined : podRef(pod), uid, cgroup: cgroup?.path }
+}
