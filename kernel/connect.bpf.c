@@ -121,6 +121,25 @@ static __always_inline int steer(struct bpf_sock_addr *ctx, struct pod *pod, con
 	return ALLOW;
 }
 
+/* Counts what enforcing would do; a socket that ztunnel was to have must not reach it by its former mark. */
+static __always_inline int let_pass(struct bpf_sock_addr *ctx, struct pod *pod, u32 verdict,
+				    const struct addr *dst)
+{
+	switch (verdict) {
+	case VERDICT_STEER:
+	case VERDICT_OBSERVE:
+		if (is_tcp(ctx) && !addr_is_own(pod, dst))
+			count(COUNT_WOULD_STEER);
+		break;
+	case VERDICT_PASS:
+		count(COUNT_PASSED);
+		break;
+	default:
+		count(COUNT_WOULD_HOLD);
+	}
+	return allow_unmarked(ctx, pod);
+}
+
 /*
  * Replaces: nat OUTPUT "tcp, dst not localhost, mark not 0x539 -> redirect 15001", with its
  * exceptions for the pod's own addresses; refuses what those rules would let out before they exist.
@@ -147,6 +166,8 @@ static __always_inline int handle_connect(struct bpf_sock_addr *ctx, struct addr
 		return allow_unmarked(ctx, NULL);
 
 	verdict = whose(netns, set, &pod);
+	if (!enforces() || verdict == VERDICT_OBSERVE)
+		return let_pass(ctx, pod, verdict, &dst);
 	switch (verdict) {
 	case VERDICT_UNKNOWN:
 		return refuse(COUNT_REFUSED_UNKNOWN, pod);
@@ -218,6 +239,8 @@ static __always_inline int handle_sendmsg(struct bpf_sock_addr *ctx, struct addr
 
 	if (ctx->user_port != bpf_htons(DNS_PORT) || !set || netns == host_netns ||
 	    caller_role() != ROLE_NONE || addr_is_loopback(&dst) || addr_is_unspecified(&dst))
+		return ALLOW;
+	if (!enforces())
 		return ALLOW;
 	verdict = whose(netns, set, &pod);
 	if (verdict == VERDICT_UNKNOWN)

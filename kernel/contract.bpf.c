@@ -15,6 +15,8 @@ struct contract {
 	enum role_kind role_kind;
 	enum role_limits role_limits;
 	enum nested_netns nested_netns;
+	enum mode mode;
+	enum mode_writer mode_writer;
 	enum listener_slot listener_slot;
 	enum event_kind event_kind;
 	enum event_limits event_limits;

@@ -52,6 +52,11 @@ static __always_inline int hand_to(struct bpf_sk_lookup *ctx, const struct pod *
 	return drop(COUNT_DROPPED_NO_LISTENER);
 }
 
+static __always_inline bool passes(const struct pod *pod)
+{
+	return pod->verdict == VERDICT_PASS || pod->verdict == VERDICT_OBSERVE || !enforces();
+}
+
 /*
  * Replaces: nat PREROUTING "tcp, dst not localhost, dport not 15008, mark not 0x539 -> redirect
  * 15006", and the second half of the redirect to 15001.
@@ -83,8 +88,11 @@ int lookup(struct bpf_sk_lookup *ctx)
 		return drop(COUNT_DROPPED_GUARD);
 	if (own && port == ZTUNNEL_DNS)
 		return drop(COUNT_DROPPED_GUARD);
-	/* Only our mark brings a foreign destination over lo: it was dialled just before the pod began to leave. */
-	if (pod->verdict == VERDICT_PASS)
+	/*
+	 * Only our mark brings a foreign destination over lo: it was dialled just before the pod began to leave, or
+	 * before the pause. Left to the stack it would reach the application's own listener.
+	 */
+	if (passes(pod))
 		return looped && !own && !local ? hand_to(ctx, pod, ZTUNNEL_OUTBOUND) : SK_PASS;
 	if (local || (own && addr_is_own(pod, &conn.src)))
 		return SK_PASS;

@@ -17,6 +17,17 @@ struct {
 	__type(value, struct settings);
 } settings SEC(".maps");
 
+/*
+ * What the hooks may do. Each element has one writer: the agent at start, and the operator, whose word outlives
+ * agents. Every hook that refuses, steers or hands over reads both.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MODE_WRITERS);
+	__type(key, u32); /* enum mode_writer */
+	__type(value, u32); /* enum mode */
+} mode SEC(".maps");
+
 /* The agent's last sign of life: it writes each second. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -38,6 +49,18 @@ static __always_inline struct settings *get_settings(void)
 	u32 zero = 0;
 
 	return bpf_map_lookup_elem(&settings, &zero);
+}
+
+static __always_inline bool enforces(void)
+{
+	for (u32 i = 0; i < MODE_WRITERS; i++) {
+		u32 key = i;
+		u32 *said = bpf_map_lookup_elem(&mode, &key);
+
+		if (said && *said != MODE_ENFORCE)
+			return false;
+	}
+	return true;
 }
 
 /* Whether UNKNOWN still holds: always in strict mode, else while the agent gives signs of life. */

@@ -20,6 +20,7 @@ enum verdict {
 	VERDICT_UNKNOWN = 2,	/* a new pod: nobody has said yet */
 	VERDICT_HELD = 3,	/* in the mesh, not enrolled yet */
 	VERDICT_STEER = 4,	/* enrolled: egress and inbound go to ztunnel */
+	VERDICT_OBSERVE = 5,	/* in the mesh of an agent that only observes: passes, counted */
 };
 
 /* Ports that ztunnel listens on in every enrolled pod. */
@@ -123,6 +124,20 @@ struct settings {
 	__u32 pod_level_max;
 };
 
+/* What the hooks may do at all; all but MODE_ENFORCE let every connection pass and count what they would do. */
+enum mode {
+	MODE_ENFORCE = 0,
+	MODE_OBSERVE = 1,	/* as configured */
+	MODE_PAUSED = 2,	/* until `sluice resume` */
+};
+
+/* Index into the array mode: each element has one writer, so that neither undoes the other's word. */
+enum mode_writer {
+	MODE_OF_AGENT = 0,
+	MODE_OF_OPERATOR = 1,	/* `sluice pause` and `resume`; wins */
+	MODE_WRITERS = 2,
+};
+
 /* A connection, seen from its server: the key of exempt. */
 struct tuple {
 	__u64 netns;		/* cookie of the server's network namespace */
@@ -211,6 +226,9 @@ enum counter {
 	COUNT_EVENTS,
 	COUNT_EVENTS_LOST,		/* the ring buffer was full */
 	COUNT_MAP_FULL,			/* a pod cgroup did not fit into cgroup_pod */
+	/* modes other than MODE_ENFORCE */
+	COUNT_WOULD_STEER,
+	COUNT_WOULD_HOLD,		/* would have been refused or dropped */
 	COUNTERS,
 };
 

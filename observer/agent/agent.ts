@@ -9,6 +9,7 @@ import type { RingBuffer } from '#native'
 import type { Config } from '../config/schema.ts'
 import { type ControlServer, serveControl } from '../control/server.ts'
 import { inodeOf } from '../hooks/attachment.ts'
+import { KubeletExemption } from '../kubelet/exemption.ts'
 import { select } from '../membership/select.ts'
 import { type Fact, Roster } from '../pods/roster.ts'
 import { kernelEvents } from '../processes/kernel-events.ts'
@@ -50,6 +51,7 @@ export class Agent {
   readonly #reconciler: Reconciler
   readonly #verifier: Verifier
   readonly #patrol: Patrol
+  readonly #kubelet: KubeletExemption | undefined
   readonly #zds: ZdsServer
   readonly #problems: Problems
   readonly #scans = new Subject<'interval' | 'events lost'>()
@@ -96,6 +98,9 @@ export class Agent {
       holdWarning: config.holdWarning,
       onNetnsChange: (uid) => this.#patrol.visit(uid)
     })
+    this.#kubelet = config.kubelet.exempt
+      ? new KubeletExemption({ cgroup: config.kubelet.cgroup, mount: node.cgroup2.path, hooks: kernel.cgroups, log })
+      : undefined
     this.#verifier = new Verifier({ ...shared, dwelling: (uid) => this.#reconciler.dwelling(uid) })
     this.#patrol = new Patrol({
       kernel,
@@ -103,6 +108,7 @@ export class Agent {
       verifier: this.#verifier,
       roster: this.#roster,
       followRoots: () => kernel.follow(this.#kubepods.roots),
+      kubelet: this.#kubelet,
       onVerified: (uid) => this.#hear({ kind: 'answer', uid, input: { kind: 'verified' } })
     })
   }
@@ -115,6 +121,7 @@ export class Agent {
     kernel.entries.unseeAll()
     await this.#followRoots()
     kernel.observe(config.processEvents)
+    await this.#kubelet?.refresh()
     this.#running.add(interval(HEARTBEAT_MS).subscribe(() => this.#beat()))
     for (const fact of await this.#kubepods.scan()) this.#hear(fact)
     this.#sweep()

@@ -3,6 +3,7 @@
 
 import type { Logger } from 'pino'
 import { causeText } from '../errors/error.ts'
+import type { KubeletExemption } from '../kubelet/exemption.ts'
 import type { PodUid } from '../pods/pod.ts'
 import type { Roster } from '../pods/roster.ts'
 import { isSteered } from '../pods/state.ts'
@@ -15,6 +16,8 @@ export interface PatrolOptions {
   readonly roster: Roster
   /** Attaches what is not attached any more. */
   readonly followRoots: () => void
+  /** Undefined: probes go through ztunnel. */
+  readonly kubelet: Pick<KubeletExemption, 'refresh'> | undefined
   readonly onVerified: (uid: PodUid) => void
   readonly log: Logger
 }
@@ -61,6 +64,7 @@ export class Patrol {
     const { roster, verifier, log } = this.#options
     try {
       this.#verifyHooks()
+      await this.#options.kubelet?.refresh()
       for (const state of roster.states) verifier.verifyEntry(state)
       this.#verifyRoom()
       for (const { uid } of roster.states.filter(isSteered)) {

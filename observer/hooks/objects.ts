@@ -73,7 +73,8 @@ function sizesOf(
       const pinned = join(pins, name)
       if (existsSync(pinned)) {
         using map = BpfMap.openPinned(pinned)
-        return [[name, map.info.maxEntries]]
+        // Storage on sockets has no size.
+        return map.info.maxEntries === 0 ? [] : [[name, map.info.maxEntries]]
       }
       const size = sizes[name]
       return size === undefined ? [] : [[name, size]]

@@ -7,7 +7,8 @@ const BY_NAME = {
   pass: kernelVerdict.VERDICT_PASS,
   unknown: kernelVerdict.VERDICT_UNKNOWN,
   held: kernelVerdict.VERDICT_HELD,
-  steer: kernelVerdict.VERDICT_STEER
+  steer: kernelVerdict.VERDICT_STEER,
+  observe: kernelVerdict.VERDICT_OBSERVE
 } as const satisfies Record<Exclude<Verdict, 'none'>, number>
 
 export function verdictNumber(verdict: Exclude<Verdict, 'none'>): number {

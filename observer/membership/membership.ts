@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import type { Traits } from './traits.ts'
+
 /** Which sentence of the selection table decided. */
 export type DecidedBy =
   | 'host-network'
@@ -16,7 +18,7 @@ export type DecidedBy =
   | 'completed'
 
 export interface MembershipWarning {
-  readonly kind: 'invalid-value' | 'conflict' | 'opt-out-not-allowed'
+  readonly kind: 'invalid-value' | 'conflict' | 'opt-out-not-allowed' | 'not-supported'
   /** The annotation or label at fault. */
   readonly key: string
   readonly value: string
@@ -25,12 +27,17 @@ export interface MembershipWarning {
 }
 
 export interface Membership {
-  /** `unsupported`: asked for, but its sockets are not this kernel's (gVisor, Kata). */
-  readonly decision: 'in' | 'out' | 'unsupported'
+  /**
+   * `unsupported`: asked for, but its sockets are not this kernel's (gVisor, Kata). `observed`: would be in, but
+   * the agent only observes.
+   */
+  readonly decision: 'in' | 'out' | 'unsupported' | 'observed'
   readonly decidedBy: DecidedBy
   /** A short reason that `sluice status` shows. */
   readonly reason: string
   readonly warnings: readonly MembershipWarning[]
+  /** How a pod of the mesh is captured. */
+  readonly traits: Traits
   /** The pod is ztunnel or another component whose sockets must never be held. */
   readonly neverHeld: boolean
 }

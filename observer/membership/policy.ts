@@ -11,6 +11,8 @@ export interface SelectionPolicy {
   /** False: what a pod itself says against the mesh is a warning, not an order. */
   readonly allowPodOptOut: boolean
   readonly ztunnel: ComponentIdentity
+  /** Whether port 53 goes to ztunnel's resolver where the pod does not say. */
+  readonly dnsCapture: boolean
   /** This agent, where it runs as a pod. */
   readonly agent?: ComponentIdentity | undefined
   /** An entry names a class and every class `<entry>-…`: `kata` covers `kata-qemu`. */

@@ -4,6 +4,7 @@
 import type { Namespace, Pod } from '../pods/pod.ts'
 import type { DecidedBy, Membership } from './membership.ts'
 import type { ComponentIdentity, SelectionPolicy } from './policy.ts'
+import { traitsOf, unheededAnnotations } from './traits.ts'
 import type { Wish } from './wish.ts'
 import { ambientAnnotation, dataplaneModeLabel, podAnnotations, podLabel, said } from './wish.ts'
 
@@ -14,15 +15,16 @@ const SIDECAR_ANNOTATION = 'sidecar.istio.io/status'
  * @param namespace undefined: not known, which is the same as one without labels and annotations
  */
 export function select(pod: Pod, namespace: Namespace | undefined, policy: SelectionPolicy): Membership {
-  const neverHeld = isNeverHeld(pod, policy)
+  const held = { neverHeld: isNeverHeld(pod, policy), traits: traitsOf(pod, policy.dnsCapture) }
   const excluded = exclusion(pod, policy)
-  if (excluded !== undefined) return { decision: 'out', ...excluded, warnings: [], neverHeld }
+  if (excluded !== undefined) return { decision: 'out', ...excluded, warnings: [], ...held }
   const asked = wished(pod, namespace, policy)
   if (asked.decision === 'in' && pod.runtimeClass !== undefined && isUnsupported(pod.runtimeClass, policy)) {
     const reason = `runtime class ${pod.runtimeClass}: its sockets are not this kernel's`
-    return { ...asked, decision: 'unsupported', decidedBy: 'runtime-class', reason, neverHeld }
+    return { ...asked, decision: 'unsupported', decidedBy: 'runtime-class', reason, ...held }
   }
-  return { ...asked, neverHeld }
+  const unheeded = asked.decision === 'in' ? unheededAnnotations(pod) : []
+  return { ...asked, ...held, warnings: [...asked.warnings, ...unheeded] }
 }
 
 /** ztunnel itself: the label counts only in ztunnel's namespace and with its service account. */
@@ -71,7 +73,7 @@ function wished(
   pod: Pod,
   namespace: Namespace | undefined,
   policy: SelectionPolicy
-): Omit<Membership, 'neverHeld'> {
+): Omit<Membership, 'neverHeld' | 'traits'> {
   const levels: readonly [DecidedBy, string, () => Wish][] = [
     ['pod-annotation', 'pod annotation', () => podAnnotations(pod.annotations, policy.allowPodOptOut)],
     ['pod-label', 'pod label', () => podLabel(pod.labels, policy.allowPodOptOut)],

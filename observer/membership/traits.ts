@@ -2,9 +2,12 @@
 // What a pod of the mesh may choose about its capture, by Istio's annotations.
 
 import type { Pod } from '../pods/pod.ts'
+import type { MembershipWarning } from './membership.ts'
 
 export const DNS_CAPTURE_ANNOTATION = 'ambient.istio.io/dns-capture'
 export const BYPASS_INBOUND_ANNOTATION = 'ambient.istio.io/bypass-inbound-capture'
+
+const VIRTUAL_INTERFACES_ANNOTATION = 'istio.io/reroute-virtual-interfaces'
 
 export interface Traits {
   /** Port 53 goes to ztunnel's resolver. */
@@ -13,7 +16,19 @@ export interface Traits {
   readonly bypassInbound: boolean
 }
 
+export function sameTraits(one: Traits, other: Traits): boolean {
+  return one.dns === other.dns && one.bypassInbound === other.bypassInbound
+}
+
 export const NO_TRAITS: Traits = { dns: false, bypassInbound: false }
+
+/** What Istio would heed and Sluice does not: said, rather than left to be found out. */
+export function unheededAnnotations({ annotations }: Pick<Pod, 'annotations'>): MembershipWarning[] {
+  const value = annotations[VIRTUAL_INTERFACES_ANNOTATION]
+  if (value === undefined) return []
+  const message = `${VIRTUAL_INTERFACES_ANNOTATION} is not supported: traffic of virtual machines in the pod has no socket here`
+  return [{ kind: 'not-supported', key: VIRTUAL_INTERFACES_ANNOTATION, value, message }]
+}
 
 /** As Istio reads them: what is no boolean counts as absent. */
 export function traitsOf({ annotations }: Pick<Pod, 'annotations'>, dnsCapture: boolean): Traits {

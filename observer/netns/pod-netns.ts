@@ -155,6 +155,12 @@ export class PodNetns {
     })
   }
 
+  /** Whether anybody listens on a TCP port, on whatever address. */
+  async listensOn(port: number): Promise<boolean> {
+    const [listeners] = await this.#netns.run([{ op: 'listeners', ports: [port] }])
+    return listeners.length > 0
+  }
+
   /**
    * Takes back what `prepare` made.
    * @param adopted also what a former agent's made

@@ -30,7 +30,7 @@ export type Input =
   /** The hold warning's time has passed. */
   | { readonly kind: 'overdue'; readonly epoch: number }
 
-export type Announcement = 'joined' | 'left' | 'failed' | 'unjudged' | 'warning'
+export type Announcement = 'joined' | 'left' | 'failed' | 'unjudged' | 'warning' | 'observed'
 
 export type Effect =
   /** Find the pod's network namespace among its processes; answered by `located`. */

@@ -3,6 +3,8 @@
 // out as effects, in order. The kernel holds a new pod before this code has heard of it, so no step here
 // may let a pod's connections pass that was not judged.
 
+import type { Membership } from '../membership/membership.ts'
+import { sameTraits } from '../membership/traits.ts'
 import type { Effect, Input } from './effect.ts'
 import { podRef } from './pod.ts'
 import {
@@ -67,7 +69,14 @@ function judged(
   const warnings = fresh.map(
     ({ message }): Effect => ({ do: 'announce', what: 'warning', message: `${podRef(pod)}: ${message}` })
   )
-  return after(warnings, settle({ ...state, pod, membership }, circumstances))
+  const next: PodState = { ...state, pod, membership }
+  return after(warnings, isRecaptured(state, membership) ? enrol(next) : settle(next, circumstances))
+}
+
+/** A steered pod wants to be captured otherwise: enrolling again changes that, and nothing pauses. */
+function isRecaptured({ verdict, membership: former }: PodState, membership: Membership): boolean {
+  const stays = verdict === 'steer' && former?.decision === 'in' && membership.decision === 'in'
+  return stays && !sameTraits(former.traits, membership.traits)
 }
 
 function unlisted(state: PodState, circumstances: Circumstances): Step {
@@ -124,13 +133,19 @@ function netnsSeen(state: PodState, netns: bigint, circumstances: Circumstances)
     /* A new sandbox, or a namespace that the pod made itself: its processes tell. */
     return state.phase === 'leaving' ? { state, effects: [] } : locate(state)
   }
-  return adoptNetns(state, netns, circumstances)
+  return state.verdict === 'observe' ? locate(state) : adoptNetns(state, netns, circumstances)
 }
 
 function located(state: PodState, netns: bigint | undefined, circumstances: Circumstances): Step {
   if (netns === undefined) return vanished(state, circumstances)
-  if (netns === state.netns) return inFlight(state) ? enrol(state) : { state, effects: [] }
+  if (netns === state.netns) return found(state)
   return adoptNetns(state, netns, circumstances)
+}
+
+/** The namespace is open now: what is steered is enrolled, what is observed gets its addresses into the maps. */
+function found(state: PodState): Step {
+  if (inFlight(state)) return enrol(state)
+  return { state, effects: state.verdict === 'observe' ? [{ do: 'judge', verdict: 'observe' }] : [] }
 }
 
 /** No process is in the pod's namespace any more: the next one tells of it as of a new one. */
@@ -153,7 +168,7 @@ function adoptNetns(state: PodState, netns: bigint, circumstances: Circumstances
   const former: readonly Effect[] = state.netns === undefined ? [] : [leaveBehind(state)]
   switch (state.phase) {
     case 'outside':
-      return { state: next, effects: [...former, { do: 'judge', verdict: 'pass' }] }
+      return { state: next, effects: [...former, { do: 'judge', verdict: state.verdict }] }
     case 'held':
     case 'joining':
     case 'failed':

@@ -63,10 +63,13 @@ export function after(effects: readonly Effect[], { state, effects: following }:
 function settleOut(state: PodState, circumstances: Circumstances): Step {
   if (state.phase === 'leaving') return { state, effects: [] }
   if (mustLeave(state)) return leave(state, circumstances)
-  if (state.phase === 'outside' && state.verdict === 'pass') return { state, effects: [] }
-  const next = enter({ ...state, verdict: 'pass' }, 'outside', circumstances)
-  const pass: Effect = { do: 'judge', verdict: 'pass' }
-  return state.netns === undefined ? after([pass], locate(next)) : { state: next, effects: [pass] }
+  const verdict: Verdict = state.membership?.decision === 'observed' ? 'observe' : 'pass'
+  if (state.phase === 'outside' && state.verdict === verdict) return { state, effects: [] }
+  const next = enter({ ...state, verdict }, 'outside', circumstances)
+  const judge: Effect = { do: 'judge', verdict }
+  const message = state.membership?.reason ?? ''
+  if (verdict === 'observe') return after([judge, { do: 'announce', what: 'observed', message }], locate(next))
+  return state.netns === undefined ? after([judge], locate(next)) : { state: next, effects: [judge] }
 }
 
 export function mustLeave(state: PodState): boolean {

@@ -26,7 +26,7 @@ export interface PodCgroup {
 export type Phase = 'known' | 'outside' | 'held' | 'joining' | 'enrolled' | 'verified' | 'leaving' | 'failed'
 
 /** What the kernel maps say of the pod. `none`: there is no entry. */
-export type Verdict = 'none' | 'pass' | 'unknown' | 'held' | 'steer'
+export type Verdict = 'none' | 'pass' | 'unknown' | 'held' | 'steer' | 'observe'
 
 export interface PodState {
   readonly uid: PodUid

@@ -11,7 +11,8 @@ const SENTENCES = {
   left: 'pod left the mesh',
   failed: 'pod could not be enrolled',
   unjudged: 'pod is held and no source names it',
-  warning: 'pod is marked inconsistently'
+  warning: 'pod is marked inconsistently',
+  observed: 'pod would be steered'
 } as const
 
 export function announce(
@@ -19,7 +20,7 @@ export function announce(
   state: PodState,
   log: Pick<Logger, 'info' | 'warn'>
 ): void {
-  const level = what === 'joined' || what === 'left' ? 'info' : 'warn'
+  const level = ['joined', 'left', 'observed'].includes(what) ? 'info' : 'warn'
   log[level]({ ...fields(state), event: what, reason: message }, SENTENCES[what])
 }
 

@@ -9,6 +9,7 @@ import { causeText, SluiceError } from '../errors/error.ts'
 import type { Attachment } from '../hooks/attachment.ts'
 import type { Lookups } from '../hooks/lookups.ts'
 import type { KernelMaps } from '../maps/kernel-maps.ts'
+import { NO_TRAITS, type Traits } from '../membership/traits.ts'
 import { NO_ADDRESSES, type PodEntries } from '../maps/pod-entries.ts'
 import type { PodNetns } from '../netns/pod-netns.ts'
 import { podRef } from '../pods/pod.ts'
@@ -19,12 +20,14 @@ import type { ZdsServer } from '../ztunnel/server.ts'
 export interface Dwelling {
   readonly netns: PodNetns
   lookup: Attachment | undefined
+  /** How the pod is captured; DNS only where ztunnel answers it. */
+  traits: Traits
   /** It is being taken back: nobody mends it. */
   leaving: boolean
 }
 
 export function dwellingIn(netns: PodNetns): Dwelling {
-  return { netns, lookup: undefined, leaving: false }
+  return { netns, lookup: undefined, traits: NO_TRAITS, leaving: false }
 }
 
 export interface EnrolmentParts {
@@ -53,7 +56,7 @@ export async function enrol(
   const { netns } = dwelling
   parts.zds.keep(pod.uid)
   parts.entries.writeNetns(netns.cookie, NO_ADDRESSES, netns.addresses)
-  parts.entries.write(cgroup.id, netns.cookie, verdict, netns.addresses)
+  parts.entries.write(cgroup.id, netns.cookie, verdict, netns.addresses, dwelling.traits)
   const adopted = dwelling.lookup === undefined && parts.lookups.has(netns.cookie)
   dwelling.lookup?.close()
   dwelling.lookup = parts.lookups.attach(netns.cookie, netns.fd)
@@ -63,8 +66,11 @@ export async function enrol(
   await unlessAborted(parts.zds.offer({ uid, name, namespace, serviceAccount, netnsFd: netns.fd }), signal)
   requireListeners(parts.listeners, netns.cookie, podRef(pod))
   await requireTransparency(netns, podRef(pod))
+  const wanted = state.membership?.traits ?? NO_TRAITS
+  const dns = wanted.dns && (await netns.listensOn(ztunnel_port.ZTUNNEL_DNS))
   signal.throwIfAborted()
-  parts.entries.write(cgroup.id, netns.cookie, 'steer', netns.addresses)
+  dwelling.traits = { ...wanted, dns }
+  parts.entries.write(cgroup.id, netns.cookie, 'steer', netns.addresses, dwelling.traits)
   // Only what passed until now has connections that ztunnel does not carry.
   if (verdict === 'pass' && parts.establishedConnections === 'reset')
     await reset(netns, parts.log, podRef(pod))

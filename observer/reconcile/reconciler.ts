@@ -101,9 +101,9 @@ export class Reconciler {
     const { cgroup, netns, uid } = state
     if (cgroup === undefined || verdict === 'none') return
     const dwelling = this.#dwellings.get(uid)
-    const addresses = dwelling?.netns.cookie === netns ? dwelling?.netns.addresses : undefined
+    const own = dwelling?.netns.cookie === netns ? dwelling : undefined
     try {
-      this.#options.entries.write(cgroup.id, netns, verdict, addresses)
+      this.#options.entries.write(cgroup.id, netns, verdict, own?.netns.addresses, own?.traits)
     } catch (error) {
       this.#options.log.error({ ...fields(state), err: causeText(error) }, 'verdict could not be written')
     }
@@ -121,7 +121,7 @@ export class Reconciler {
       }
       const opened = await PodNetns.open(netnsPath(found.pid), pod?.ips ?? [], this.#options.steering)
       if (held !== undefined) await this.#abandon(uid, held)
-      if (membership?.decision === 'in') this.#dwellings.set(uid, dwellingIn(opened))
+      if (membership?.decision === 'in' || membership?.decision === 'observed') this.#dwellings.set(uid, dwellingIn(opened))
       else opened.close()
       this.#answer(uid, { kind: 'located', netns: opened.cookie, epoch })
     } catch (error) {

@@ -46,8 +46,8 @@ export class Verifier {
     if (cgroup === undefined || verdict === 'none') return
     const found = this.#options.entries.read(cgroup.id)
     if (found.verdict === verdict && found.netns === netns) return
-    const addresses = this.#options.dwelling(uid)?.netns.addresses
-    this.#options.entries.write(cgroup.id, netns, verdict, addresses)
+    const dwelling = this.#options.dwelling(uid)
+    this.#options.entries.write(cgroup.id, netns, verdict, dwelling?.netns.addresses, dwelling?.traits)
     this.note('entry', `verdict ${found.verdict} instead of ${verdict}`, state)
   }
 
@@ -92,7 +92,7 @@ export class Verifier {
     if (JSON.stringify(former) === JSON.stringify(addresses) || state.cgroup === undefined) return
     if (!this.#stays(state, dwelling)) return
     this.#options.entries.writeNetns(netns.cookie, former, addresses)
-    this.#options.entries.write(state.cgroup.id, netns.cookie, 'steer', addresses)
+    this.#options.entries.write(state.cgroup.id, netns.cookie, 'steer', addresses, dwelling.traits)
     await netns.prepare(false)
   }
 

@@ -9,6 +9,7 @@ import { COLUMNS, expected, product, WITH_OPT_OUT, WITHOUT_OPT_OUT } from './ora
 const POLICY: SelectionPolicy = {
   excludeNamespaces: ['kube-system', 'cni'],
   allowPodOptOut: true,
+  dnsCapture: true,
   ztunnel: { namespace: 'istio-system', serviceAccount: 'ztunnel' },
   agent: { namespace: 'sluice', serviceAccount: 'sluice-agent' },
   unsupportedRuntimeClasses: UNSUPPORTED_RUNTIME_CLASSES
