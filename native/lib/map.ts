@@ -17,7 +17,7 @@ interface MapBindings {
   describeMap(map: MapHandle): Description
   lookupMap(map: MapHandle, key: Uint8Array): Uint8Array | undefined
   updateMap(map: MapHandle, key: Uint8Array, value: Uint8Array, flags: number): void
-  updateMapFd(map: MapHandle, key: Uint8Array, fd: number): void
+  updateMapFd(map: MapHandle, key: Uint8Array, fd: number, flags: number): void
   deleteMapKey(map: MapHandle, key: Uint8Array): boolean
   deleteMapKeys(map: MapHandle, keys: Uint8Array): number
   updateMapKeys(map: MapHandle, keys: Uint8Array, values: Uint8Array): void
@@ -50,6 +50,12 @@ export interface MapTypes {
 export type UpdateFlag = 'any' | 'noexist' | 'exist'
 
 const FLAGS: Record<UpdateFlag, number> = { any: 0, noexist: 1, exist: 2 }
+
+function flagNumber(flag: UpdateFlag): number {
+  const number = typeof flag === 'string' && Object.hasOwn(FLAGS, flag) ? FLAGS[flag] : undefined
+  if (number === undefined) throw invalidArgument("'any', 'noexist' or 'exist'", 'flag', flag)
+  return number
+}
 
 const handles = new WeakMap<BpfMap, MapHandle>()
 
@@ -107,14 +113,12 @@ export class BpfMap<K = unknown, V = unknown> {
 
   /** A per-CPU map gets the value on every CPU. */
   set(key: K, value: V, flag: UpdateFlag = 'any'): void {
-    const flags = typeof flag === 'string' && Object.hasOwn(FLAGS, flag) ? FLAGS[flag] : undefined
-    if (flags === undefined) throw invalidArgument("'any', 'noexist' or 'exist'", 'flag', flag)
-    native.updateMap(this.#handle, this.keyLayout.encode(key), this.#encodeValue(value), flags)
+    native.updateMap(this.#handle, this.keyLayout.encode(key), this.#encodeValue(value), flagNumber(flag))
   }
 
   /** For socket maps: stores the socket behind `fd`. */
-  setFd(key: K, fd: number): void {
-    native.updateMapFd(this.#handle, this.keyLayout.encode(key), fd)
+  setFd(key: K, fd: number, flag: UpdateFlag = 'any'): void {
+    native.updateMapFd(this.#handle, this.keyLayout.encode(key), fd, flagNumber(flag))
   }
 
   /** False: the key was not there. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { bindings } from './addon.ts'
+import { Descriptor, type OwnedDescriptor } from './descriptor.ts'
 import { closedError, invalidArgument, type NativeError, toNativeError } from './error.ts'
 
 export type Family = 'ipv4' | 'ipv6'
@@ -50,6 +51,8 @@ export interface Listener {
   port: number
   transparent: boolean | undefined
   mark: number
+  /** Of the socket, as in `/proc/<pid>/fd`: "socket:[inode]". */
+  inode: number
 }
 
 export type NetnsOperation =
@@ -186,6 +189,16 @@ export class Netns {
     if (typeof onChange !== 'function') throw invalidArgument('a function', 'onChange', onChange)
     const [handle] = await this.#run([{ op: 'watch' }])
     return new NetnsWatch(handle as object, onChange)
+  }
+
+  /**
+   * A transparent listener of both families that leaves every SYN unanswered, so that a client tries again, for socket
+   * maps: it is bound to an address that nobody has, and gets nothing unless it is assigned.
+   * @param port 0, or where it is taken: one that the kernel chooses
+   */
+  async muteListener(port = 0): Promise<Descriptor> {
+    const [owned] = await this.#run([{ op: 'mute-listener', port }])
+    return new Descriptor(owned as OwnedDescriptor)
   }
 
   #run(operations: readonly object[]): Promise<unknown[]> {

@@ -14,6 +14,7 @@ static napi_value Initialize(napi_env env, napi_value exports_value) {
     RegisterRingBuffer(exports);
     RegisterSeqpacket(exports);
     RegisterNetns(exports);
+    RegisterDescriptor(exports);
     RegisterLock(exports);
     RegisterMount(exports);
     return exports;

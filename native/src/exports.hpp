@@ -10,5 +10,6 @@ void RegisterMap(Napi::Object exports);
 void RegisterRingBuffer(Napi::Object exports);
 void RegisterSeqpacket(Napi::Object exports);
 void RegisterNetns(Napi::Object exports);
+void RegisterDescriptor(Napi::Object exports);
 void RegisterLock(Napi::Object exports);
 void RegisterMount(Napi::Object exports);

@@ -102,14 +102,15 @@ Napi::Value Update(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// A socket map takes a descriptor, as 4 or 8 bytes, where it gives out a cookie.
+// updateMapFd(map, key, fd, flags): a socket map takes a descriptor, as 4 or 8 bytes, where it gives out a cookie.
 Napi::Value UpdateFd(const Napi::CallbackInfo& info) {
   Map& map = UnwrapHandle<Map>(info[0], "map");
   auto key = BytesArgument(info[1], "key", map.info.key_size);
   uint64_t fd = uint64_t(FdArgument(info[2], "fd"));
   if (map.info.value_size != 4 && map.info.value_size != 8)
     Fail("EINVALID_ARGUMENT", "the values of map " + map.name() + " are not descriptors");
-  if (bpf_map_update_elem(map.fd.Get(), key.data(), &fd, BPF_ANY)) FailMap(map, "BPF_MAP_UPDATE_ELEM", errno);
+  auto flags = uint64_t(IntegerArgument(info[3], "flags", 0, BPF_EXIST));
+  if (bpf_map_update_elem(map.fd.Get(), key.data(), &fd, flags)) FailMap(map, "BPF_MAP_UPDATE_ELEM", errno);
   return info.Env().Undefined();
 }
 

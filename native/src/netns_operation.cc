@@ -20,7 +20,7 @@ OperationPointer ParseOperation(const Napi::Object& object) {
   Napi::Value name = object.Get("op");
   std::string op = StringArgument(name, "op");
   for (auto parse : {ParseAddressOperation, ParseRuleOperation, ParseRouteOperation, ParseSysctlOperation,
-                     ParseSocketOperation, ParseDestruction})
+                     ParseSocketOperation, ParseDestruction, ParseMuteListener})
     if (OperationPointer operation = parse(op, object)) return operation;
   if (OperationPointer operation = ParseSubscription(op)) return operation;
   FailArgument("the name of an operation", "op", name);

@@ -45,4 +45,5 @@ OperationPointer ParseRouteOperation(const std::string& op, const Napi::Object& 
 OperationPointer ParseSysctlOperation(const std::string& op, const Napi::Object& object);
 OperationPointer ParseSocketOperation(const std::string& op, const Napi::Object& object);
 OperationPointer ParseDestruction(const std::string& op, const Napi::Object& object);
+OperationPointer ParseMuteListener(const std::string& op, const Napi::Object& object);
 OperationPointer ParseSubscription(const std::string& op);

@@ -51,6 +51,7 @@ class ListListeners : public NetnsOperation {
       object.Set("transparent",
                  socket.transparent ? Napi::Boolean::New(env, *socket.transparent) : env.Undefined());
       object.Set("mark", Napi::Number::New(env, socket.mark));
+      object.Set("inode", Napi::Number::New(env, socket.message.idiag_inode));
       list.Set(i, object);
     }
     return list;
