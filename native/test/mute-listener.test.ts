@@ -41,7 +41,7 @@ describe('a mute listener', () => {
   it('takes another port where that one is taken, and leaves it to others', async () => {
     using first = await netns.muteListener(15002)
     using second = await netns.muteListener(15002)
-    expect([first.fd, second.fd].toSorted()).not.toContain(-1)
+    expect(first.fd).not.toBe(second.fd)
     expect(listening().match(/192\.0\.2\.1\]?:\d+/g)).toHaveLength(2)
   })
 
