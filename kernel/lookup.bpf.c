@@ -27,9 +27,11 @@ static __always_inline bool is_ztunnel_port(u32 port)
 
 static __always_inline int hand_to(struct bpf_sk_lookup *ctx, const struct pod *pod, u16 port)
 {
+	u16 first = latest_slot(lookup_netns, port, SLOT_ZTUNNEL);
 	struct pod_stat *stat;
 
-	for (u16 slot = 0; slot < SLOTS; slot++) {
+	for (u16 i = 0; i < SLOTS; i++) {
+		u16 slot = i < SLOT_PARKED ? i ^ first : i;
 		struct listener_key key = { .netns = lookup_netns, .port = port, .slot = slot };
 		struct bpf_sock *sk = bpf_map_lookup_elem(&listener, &key);
 		long failed;
@@ -43,9 +45,14 @@ static __always_inline int hand_to(struct bpf_sk_lookup *ctx, const struct pod *
 			count(COUNT_DROPPED_ASSIGN);
 			continue;
 		}
+		/* It leaves the SYN unanswered: the client tries again, and finds ztunnel back. */
+		if (slot == SLOT_PARKED) {
+			count(COUNT_DROPPED_NO_LISTENER);
+			return SK_PASS;
+		}
 		count(port == ZTUNNEL_OUTBOUND ? COUNT_INBOUND_OUTBOUND : COUNT_INBOUND_INBOUND);
 		stat = stat_of(pod);
-		if (stat && port == ZTUNNEL_INBOUND)
+		if (stat && port != ZTUNNEL_OUTBOUND)
 			__sync_fetch_and_add(&stat->accepted, 1);
 		return SK_PASS;
 	}
@@ -99,7 +106,7 @@ int lookup(struct bpf_sk_lookup *ctx)
 	if (pod->verdict != VERDICT_STEER)
 		return drop(COUNT_DROPPED_NOT_READY);
 	if (own && port == ZTUNNEL_HBONE)
-		return SK_PASS;
+		return hand_to(ctx, pod, ZTUNNEL_HBONE);
 	if (bpf_map_lookup_elem(&exempt, &conn)) {
 		count(COUNT_INBOUND_EXEMPT);
 		return SK_PASS;

@@ -11,21 +11,40 @@
 #include "pods.bpf.h"
 #include "sluice.h"
 
+static __always_inline bool take_slot(struct bpf_sock_ops *ctx, struct listener_key *key, u16 slot,
+				      u64 flags)
+{
+	key->slot = slot;
+	return bpf_sock_hash_update(ctx, &listener, key, flags) == 0;
+}
+
+/*
+ * The latest two ztunnels stay registered, and the latest gets every new connection: what an older
+ * one has not accepted when it closes its listeners is lost. A ztunnel that closed has left its
+ * slot free.
+ */
 static __always_inline void register_listener(struct bpf_sock_ops *ctx, u64 netns)
 {
-	struct listener_key key = { .netns = netns, .port = ctx->local_port, .slot = SLOT_ZTUNNEL };
+	struct listener_key key = { .netns = netns, .port = ctx->local_port };
+	u16 former = latest_slot(netns, key.port, SLOT_UPGRADE);
+	u32 slot = former ^ 1;
 
-	if (key.port != ZTUNNEL_OUTBOUND && key.port != ZTUNNEL_INBOUND)
+	if (key.port != ZTUNNEL_OUTBOUND && key.port != ZTUNNEL_INBOUND &&
+	    key.port != ZTUNNEL_HBONE)
 		return;
 	if (!bpf_map_lookup_elem(&netns_pod, &netns))
 		return;
-	if (!bpf_sock_hash_update(ctx, &listener, &key, BPF_NOEXIST)) {
-		count(COUNT_LISTENERS);
-		return;
+	if (!take_slot(ctx, &key, slot, BPF_NOEXIST)) {
+		if (take_slot(ctx, &key, former, BPF_NOEXIST)) {
+			slot = former;
+		} else if (!take_slot(ctx, &key, slot, BPF_ANY)) {
+			count(COUNT_LISTENER_FAILED);
+			return;
+		}
 	}
-	key.slot = SLOT_UPGRADE;
-	count(bpf_sock_hash_update(ctx, &listener, &key, BPF_ANY) ? COUNT_LISTENER_FAILED :
-								    COUNT_LISTENERS);
+	key.slot = 0;
+	bpf_map_update_elem(&latest, &key, &slot, BPF_ANY);
+	count(COUNT_LISTENERS);
 }
 
 /* ztunnel's connection to the application of that namespace, not one to elsewhere. */

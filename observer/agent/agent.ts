@@ -15,6 +15,7 @@ import { type Fact, Roster } from '../pods/roster.ts'
 import { kernelEvents } from '../processes/kernel-events.ts'
 import { Kubepods } from '../processes/kubepods.ts'
 import { cgroupOf } from '../processes/scan.ts'
+import { Listeners } from '../reconcile/listeners.ts'
 import { Reconciler } from '../reconcile/reconciler.ts'
 import { sweep } from '../reconcile/sweep.ts'
 import { Verifier } from '../reconcile/verifier.ts'
@@ -87,7 +88,12 @@ export class Agent {
       authorize: agentAuthorize({ config, policy, node, kubepods: this.#kubepods, roster: this.#roster })
     })
     this.#zds.beforeFirstAdd = async (ztunnel) => kernel.admitZtunnel(ztunnel)
-    const shared = { entries: kernel.entries, lookups: kernel.lookups, listeners: kernel.maps.listener, log }
+    const shared = {
+      entries: kernel.entries,
+      lookups: kernel.lookups,
+      listeners: new Listeners(kernel.maps.listener, () => this.#ztunnels),
+      log
+    }
     this.#reconciler = new Reconciler({
       ...shared,
       zds: this.#zds,
@@ -99,7 +105,12 @@ export class Agent {
       onNetnsChange: (uid) => this.#patrol.visit(uid)
     })
     this.#kubelet = config.kubelet.exempt
-      ? new KubeletExemption({ cgroup: config.kubelet.cgroup, mount: node.cgroup2.path, hooks: kernel.cgroups, log })
+      ? new KubeletExemption({
+          cgroup: config.kubelet.cgroup,
+          mount: node.cgroup2.path,
+          hooks: kernel.cgroups,
+          log
+        })
       : undefined
     this.#verifier = new Verifier({ ...shared, dwelling: (uid) => this.#reconciler.dwelling(uid) })
     this.#patrol = new Patrol({

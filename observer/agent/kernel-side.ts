@@ -53,7 +53,8 @@ export class KernelSide {
         pod_record: maxPods,
         own_addr: maxPods * 4,
         addr_netns: maxPods * 2,
-        listener: maxPods * 8,
+        listener: maxPods * 12,
+        latest: maxPods * 4,
         seen_netns: maxPods * 2,
         exempt: maxConnections,
         events: ringBufferBytes

@@ -34,7 +34,8 @@ export const ERRORS = {
   },
   SLUICE_ERR_KUBELET_ROOT: {
     message: 'kubelet runs in the root cgroup, which every process of the node shares',
-    remedy: 'run the kubelet as a service, or in a cgroup of its own: until then its probes go through ztunnel'
+    remedy:
+      'run the kubelet as a service, or in a cgroup of its own: until then its probes go through ztunnel'
   },
   SLUICE_ERR_KUBELET_SHARED: {
     message: 'cgroup {path} of the kubelet also holds {programs}',
@@ -54,7 +55,8 @@ export const ERRORS = {
   },
   SLUICE_ERR_ZTUNNEL_NOT_LISTENING: {
     message: 'ztunnel has acknowledged pod {pod} but does not listen on {ports} there',
-    remedy: 'restart ztunnel: its listeners were made while nothing observed them'
+    remedy:
+      'restart ztunnel, or let the agent take its listeners: CAP_SYS_PTRACE, the pid namespace of the host'
   },
   SLUICE_ERR_ZTUNNEL_NOT_TRANSPARENT: {
     message: 'ztunnel has listeners on {ports} in pod {pod} that are not transparent',

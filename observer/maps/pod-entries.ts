@@ -21,7 +21,7 @@ export const NO_ADDRESSES: PodAddresses = { ipv4: undefined, ipv6: undefined, mo
 
 type Maps = Pick<
   KernelMaps,
-  'addr_netns' | 'cgroup_pod' | 'netns_pod' | 'own_addr' | 'pod_stat' | 'pod_record' | 'seen_netns'
+  'addr_netns' | 'latest' | 'cgroup_pod' | 'netns_pod' | 'own_addr' | 'pod_stat' | 'pod_record' | 'seen_netns'
 >
 
 export class PodEntries {
@@ -78,6 +78,7 @@ export class PodEntries {
     for (const ip of addresses.more) this.#maps.own_addr.delete({ netns, addr: addressOf(ip) })
     for (const ip of hostsOf(addresses)) this.#maps.addr_netns.delete(addressOf(ip))
     this.#maps.pod_stat.delete(netns)
+    for (const key of this.#maps.latest.keys()) if (key.netns === netns) this.#maps.latest.delete(key)
     this.#maps.netns_pod.delete(netns)
   }
 

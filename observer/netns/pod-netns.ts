@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // An open network namespace of a pod, and what the agent has made in it.
 
-import { type Address, Netns, type NetnsWatch } from '#native'
+import { type Address, type Descriptor, type Listener, Netns, type NetnsWatch } from '#native'
 import { ISTIO_MASK, ZTUNNEL_MARK } from '../config/steering.ts'
 import { SluiceError } from '../errors/error.ts'
 import type { PodAddresses } from '../maps/pod-entries.ts'
 import { type Drift, driftOf } from './drift.ts'
 import { applying, type NetnsPlan, planNetns, removing, type Steering } from './plan.ts'
+
+/** Istio keeps it from applications; one that the kernel chose might be an application's. */
+const MUTE_PORT = 15002
 
 export class PodNetns {
   readonly cookie: bigint
@@ -16,6 +19,8 @@ export class PodNetns {
   #addresses: PodAddresses
   #plan: NetnsPlan | undefined
   #changed: NetnsPlan['sysctls'] = []
+  #muted: Descriptor | undefined
+  #closed = false
   #watch: NetnsWatch | undefined
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -146,9 +151,33 @@ export class PodNetns {
     return count
   }
 
+  async listeners(ports: readonly number[]): Promise<Listener[]> {
+    const [listeners] = await this.#netns.run([{ op: 'listeners', ports }])
+    return listeners
+  }
+
+  /**
+   * A listener that leaves SYNs unanswered; it ends with what `prepare` made, and with the agent.
+   * @returns its descriptor, which stays this object's
+   */
+  mutedFd({ renew = false } = {}): Promise<number> {
+    return this.#exclusive(async () => {
+      if (renew) this.#closeMuted()
+      this.#muted ??= await this.#netns.muteListener(MUTE_PORT)
+      const { fd } = this.#muted
+      if (this.#closed) this.#closeMuted()
+      return fd
+    })
+  }
+
+  #closeMuted(): void {
+    this.#muted?.close()
+    this.#muted = undefined
+  }
+
   /** Those of the ports whose listeners are there, and none of them transparent. */
   async opaquePorts(ports: readonly number[]): Promise<number[]> {
-    const [listeners] = await this.#netns.run([{ op: 'listeners', ports }])
+    const listeners = await this.listeners(ports)
     return ports.filter((port) => {
       const there = listeners.filter((listener) => listener.port === port)
       return there.length > 0 && there.every(({ transparent }) => transparent === false)
@@ -167,6 +196,7 @@ export class PodNetns {
    */
   restore(adopted: boolean): Promise<void> {
     return this.#exclusive(async () => {
+      this.#closeMuted()
       const plan = this.#plan ?? (adopted ? await this.#planned() : undefined)
       if (plan === undefined) return
       const changed = this.#plan === undefined ? kernelDefaults(plan) : this.#changed
@@ -177,6 +207,8 @@ export class PodNetns {
   }
 
   close(): void {
+    this.#closed = true
+    this.#closeMuted()
     this.#watch?.close()
     this.#watch = undefined
     this.#netns.close()

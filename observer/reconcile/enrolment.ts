@@ -3,18 +3,18 @@
 // drops, then the routing, then ztunnel, and only then the verdict that steers. Every step may be repeated.
 
 import type { Logger } from 'pino'
-import { listener_slot, ztunnel_port } from '#contract'
+import { ztunnel_port } from '#contract'
 import type { Config } from '../config/schema.ts'
 import { causeText, SluiceError } from '../errors/error.ts'
 import type { Attachment } from '../hooks/attachment.ts'
 import type { Lookups } from '../hooks/lookups.ts'
-import type { KernelMaps } from '../maps/kernel-maps.ts'
-import { NO_TRAITS, type Traits } from '../membership/traits.ts'
 import { NO_ADDRESSES, type PodEntries } from '../maps/pod-entries.ts'
+import { NO_TRAITS, type Traits } from '../membership/traits.ts'
 import type { PodNetns } from '../netns/pod-netns.ts'
 import { podRef } from '../pods/pod.ts'
 import type { PodState } from '../pods/state.ts'
 import type { ZdsServer } from '../ztunnel/server.ts'
+import { type Listeners, PROXY_PORTS } from './listeners.ts'
 
 /** What the agent holds open for a pod of the mesh. */
 export interface Dwelling {
@@ -33,7 +33,7 @@ export function dwellingIn(netns: PodNetns): Dwelling {
 export interface EnrolmentParts {
   readonly entries: PodEntries
   readonly lookups: Lookups
-  readonly listeners: KernelMaps['listener']
+  readonly listeners: Pick<Listeners, 'missing' | 'park' | 'adopt'>
   readonly zds: Pick<ZdsServer, 'offer' | 'keep'>
   readonly establishedConnections: Config['establishedConnections']
   readonly log: Pick<Logger, 'info' | 'warn'>
@@ -61,10 +61,11 @@ export async function enrol(
   dwelling.lookup?.close()
   dwelling.lookup = parts.lookups.attach(netns.cookie, netns.fd)
   await netns.prepare(adopted)
+  await parts.listeners.park(netns)
   signal.throwIfAborted()
   const { uid, name, namespace, serviceAccount } = pod
   await unlessAborted(parts.zds.offer({ uid, name, namespace, serviceAccount, netnsFd: netns.fd }), signal)
-  requireListeners(parts.listeners, netns.cookie, podRef(pod))
+  await requireListeners(parts.listeners, netns, podRef(pod))
   await requireTransparency(netns, podRef(pod))
   const wanted = state.membership?.traits ?? NO_TRAITS
   const dns = wanted.dns && (await netns.listensOn(ztunnel_port.ZTUNNEL_DNS))
@@ -86,23 +87,19 @@ async function unlessAborted(offer: Promise<void>, signal: AbortSignal): Promise
   await Promise.race([offer, aborted])
 }
 
-const PROXY_PORTS = [ztunnel_port.ZTUNNEL_OUTBOUND, ztunnel_port.ZTUNNEL_INBOUND]
-
-/** The ports of ztunnel in that namespace that have no listener of its own. */
-export function missingListeners(listeners: KernelMaps['listener'], netns: bigint): number[] {
-  const present = new Set(
-    listeners
-      .keys()
-      .filter((key) => key.netns === netns && key.slot !== listener_slot.SLOT_PARKED)
-      .map(({ port }) => port)
+/** @throws SluiceError SLUICE_ERR_ZTUNNEL_NOT_LISTENING */
+async function requireListeners(
+  listeners: EnrolmentParts['listeners'],
+  netns: PodNetns,
+  pod: string
+): Promise<void> {
+  const failure = await listeners.adopt(netns).then(
+    () => undefined,
+    (error: unknown) => error
   )
-  return PROXY_PORTS.filter((port) => !present.has(port))
-}
-
-function requireListeners(listeners: KernelMaps['listener'], netns: bigint, pod: string): void {
-  const ports = missingListeners(listeners, netns)
+  const ports = listeners.missing(netns.cookie)
   if (ports.length > 0)
-    throw new SluiceError('SLUICE_ERR_ZTUNNEL_NOT_LISTENING', { pod, ports: ports.join(', ') })
+    throw new SluiceError('SLUICE_ERR_ZTUNNEL_NOT_LISTENING', { pod, ports: ports.join(', ') }, failure)
 }
 
 /** ztunnel makes its listeners transparent after listen(), but before it acknowledges. */

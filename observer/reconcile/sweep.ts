@@ -10,7 +10,10 @@ export interface Living {
   readonly netns: ReadonlySet<bigint>
 }
 
-type Maps = Pick<KernelMaps, 'addr_netns' | 'cgroup_pod' | 'exempt' | 'netns_pod' | 'own_addr' | 'pod_stat' | 'pod_record'>
+type Maps = Pick<
+  KernelMaps,
+  'addr_netns' | 'cgroup_pod' | 'exempt' | 'latest' | 'netns_pod' | 'own_addr' | 'pod_stat' | 'pod_record'
+>
 
 /** @returns how many pods were swept */
 export function sweep(living: Living, maps: Maps, lookups: Lookups): number {
@@ -22,6 +25,7 @@ export function sweep(living: Living, maps: Maps, lookups: Lookups): number {
   maps.pod_stat.deleteBatch(maps.pod_stat.keys().filter((netns) => !living.netns.has(netns)))
   maps.own_addr.deleteBatch(maps.own_addr.keys().filter(({ netns }) => !living.netns.has(netns)))
   maps.exempt.deleteBatch(maps.exempt.keys().filter(({ netns }) => !living.netns.has(netns)))
+  maps.latest.deleteBatch(maps.latest.keys().filter(({ netns }) => !living.netns.has(netns)))
   const addresses = maps.addr_netns.entries().filter(([, netns]) => !living.netns.has(netns))
   maps.addr_netns.deleteBatch(addresses.map(([address]) => address))
   for (const netns of lookups.pinned) if (!living.netns.has(netns)) lookups.remove(netns)

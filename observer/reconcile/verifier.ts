@@ -4,19 +4,19 @@
 import type { Logger } from 'pino'
 import { causeText } from '../errors/error.ts'
 import type { Lookups } from '../hooks/lookups.ts'
-import type { KernelMaps } from '../maps/kernel-maps.ts'
 import type { PodEntries } from '../maps/pod-entries.ts'
 import type { DriftKind } from '../netns/drift.ts'
 import { podRef } from '../pods/pod.ts'
 import { isSteered, type PodState } from '../pods/state.ts'
-import { type Dwelling, missingListeners } from './enrolment.ts'
+import type { Dwelling } from './enrolment.ts'
+import type { Listeners } from './listeners.ts'
 
 export type AnyDrift = DriftKind | 'entry' | 'lookup' | 'listener' | 'hook' | 'address'
 
 export interface VerifierOptions {
   readonly entries: PodEntries
   readonly lookups: Lookups
-  readonly listeners: KernelMaps['listener']
+  readonly listeners: Pick<Listeners, 'missing' | 'park' | 'adopt'>
   readonly dwelling: (uid: string) => Dwelling | undefined
   readonly log: Logger
 }
@@ -64,7 +64,7 @@ export class Verifier {
       await this.#verifyAddresses(state, dwelling)
       if (!this.#stays(state, dwelling)) return false
       this.#verifyLookup(state, dwelling)
-      return this.#listens(state, dwelling)
+      return await this.#verifyListeners(state, dwelling)
     } catch (error) {
       if (!this.#stays(state, dwelling)) return false
       const pod = state.pod === undefined ? undefined : podRef(state.pod)
@@ -96,10 +96,16 @@ export class Verifier {
     await netns.prepare(false)
   }
 
-  #listens({ pod }: PodState, { netns }: Dwelling): boolean {
-    const ports = missingListeners(this.#options.listeners, netns.cookie)
+  async #verifyListeners(state: PodState, { netns }: Dwelling): Promise<boolean> {
+    const { listeners, log } = this.#options
+    for (const port of await listeners.park(netns))
+      this.note('listener', `parked listener for :${port}`, state)
+    for (const port of await listeners.adopt(netns))
+      this.note('listener', `ztunnel's listener on :${port}`, state)
+    const ports = listeners.missing(netns.cookie)
     if (ports.length === 0) return true
-    this.#options.log.warn({ pod: pod && podRef(pod), ports }, 'ztunnel does not listen in the pod: it waits')
+    const pod = state.pod === undefined ? undefined : podRef(state.pod)
+    log.warn({ pod, ports }, 'ztunnel does not listen in the pod: new connections wait')
     return false
   }
 }

@@ -101,7 +101,14 @@ export class Session {
   }
 
   #info(cgroup: Cgroup): ZtunnelInfo {
-    return { id: this.id, pid: this.#connection.peer.pid, cgroup, connectedAt: this.#context.scheduler.now() }
+    const connection = this.#connection
+    return {
+      id: this.id,
+      pid: connection.peer.pid,
+      cgroup,
+      connectedAt: this.#context.scheduler.now(),
+      isAlive: () => this.#conversation.phase !== 'closed' && connection.isPeerAlive()
+    }
   }
 
   #hear(input: Input): void {

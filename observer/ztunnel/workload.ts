@@ -32,4 +32,6 @@ export interface ZtunnelInfo {
   readonly cgroup: Cgroup
   /** Milliseconds since the epoch. */
   readonly connectedAt: number
+  /** The process that connected still lives: its pid is nobody else's. */
+  readonly isAlive: () => boolean
 }

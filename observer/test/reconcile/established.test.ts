@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it, vi } from 'vitest'
-import { listener_slot, ztunnel_port } from '#contract'
 import { NativeError } from '#native'
 import type { PodState, Verdict } from '../../pods/state.ts'
 import { type Dwelling, dwellingIn, type EnrolmentParts, enrol } from '../../reconcile/enrolment.ts'
 
 const NETNS = 7n
-const PORTS = [ztunnel_port.ZTUNNEL_OUTBOUND, ztunnel_port.ZTUNNEL_INBOUND]
 const SILENT = new AbortController().signal
 
 /** An enrolment in which everything succeeds; `events` tells what happened, in order. */
@@ -25,7 +23,9 @@ function enrolment(option: EnrolmentParts['establishedConnections'], before: Ver
     entries: { writeNetns: vi.fn(), write: (_: bigint, __: bigint, verdict: string) => events.push(verdict) },
     lookups: { has: () => false, attach: () => ({ close: vi.fn() }) },
     listeners: {
-      keys: () => PORTS.map((port) => ({ netns: NETNS, port, slot: listener_slot.SLOT_ZTUNNEL }))
+      park: vi.fn(async () => events.push('parked')),
+      adopt: vi.fn(async () => []),
+      missing: vi.fn(() => [])
     },
     zds: { keep: vi.fn(), offer: vi.fn(async () => events.push('acknowledged')) },
     establishedConnections: option,
@@ -42,11 +42,11 @@ function enrolment(option: EnrolmentParts['establishedConnections'], before: Ver
 
 describe('connections from before an enrolment', () => {
   it.each([
-    ['reset', 'pass', ['pass', 'acknowledged', 'steer', 'reset']],
-    ['reset', 'held', ['held', 'acknowledged', 'steer']],
-    ['reset', 'unknown', ['unknown', 'acknowledged', 'steer']],
-    ['reset', 'steer', ['steer', 'acknowledged', 'steer']],
-    ['leave', 'pass', ['pass', 'acknowledged', 'steer']]
+    ['reset', 'pass', ['pass', 'parked', 'acknowledged', 'steer', 'reset']],
+    ['reset', 'held', ['held', 'parked', 'acknowledged', 'steer']],
+    ['reset', 'unknown', ['unknown', 'parked', 'acknowledged', 'steer']],
+    ['reset', 'steer', ['steer', 'parked', 'acknowledged', 'steer']],
+    ['leave', 'pass', ['pass', 'parked', 'acknowledged', 'steer']]
   ] as const)('with %s, of a pod whose verdict was %s: %j', async (option, before, expected) => {
     const { run, events } = enrolment(option, before)
     await run()
@@ -73,9 +73,9 @@ describe('listeners of ztunnel that are not transparent', () => {
     netns.opaquePorts.mockImplementation(async (ports) => [...ports])
     await expect(run()).rejects.toMatchObject({
       code: 'SLUICE_ERR_ZTUNNEL_NOT_TRANSPARENT',
-      message: 'ztunnel has listeners on 15001, 15006 in pod shop/app that are not transparent',
+      message: 'ztunnel has listeners on 15001, 15006, 15008 in pod shop/app that are not transparent',
       remedy: expect.stringContaining('ENABLE_ORIG_SRC=false')
     })
-    expect(events).toEqual(['pass', 'acknowledged'])
+    expect(events).toEqual(['pass', 'parked', 'acknowledged'])
   })
 })

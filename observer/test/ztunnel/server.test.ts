@@ -252,7 +252,9 @@ describe('before the first message', () => {
     }
     const offer = watch(server.offer(workload('a')))
     const ztunnel = await connect(5)
-    expect(prepared).toEqual([{ id: 1, pid: 5, cgroup: CGROUP, connectedAt: Date.now() }])
+    expect(prepared).toEqual([
+      { id: 1, pid: 5, cgroup: CGROUP, connectedAt: Date.now(), isAlive: expect.any(Function) }
+    ])
     expect(ztunnels).toEqual(prepared)
     await pass(10_000)
     expect(ztunnel.heard).toEqual([])
