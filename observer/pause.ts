@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// `sluice pause` and `sluice resume`: a word in the kernel's maps, which needs no agent and outlives those that come.
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { BpfMap } from '#native'
+import type { Config } from './config/schema.ts'
+import { SluiceError } from './errors/error.ts'
+import { isPaused, setPaused } from './maps/mode.ts'
+import { pinPaths } from './maps/pin-paths.ts'
+
+/**
+ * @returns whether that changed anything
+ * @throws SluiceError SLUICE_ERR_PAUSE_NOTHING, SLUICE_ERR_PAUSE_WRITE
+ */
+export function pause(config: Pick<Config, 'bpffs' | 'pinDirectory'>, paused: boolean): boolean {
+  const { maps } = pinPaths(config)
+  const path = join(maps, 'mode')
+  if (!existsSync(path)) throw new SluiceError('SLUICE_ERR_PAUSE_NOTHING', { path: maps })
+  try {
+    using map = BpfMap.openPinned<number, number>(path)
+    const former = isPaused(map)
+    setPaused(map, paused)
+    return former !== paused
+  } catch (error) {
+    throw new SluiceError('SLUICE_ERR_PAUSE_WRITE', { path }, error)
+  }
+}
