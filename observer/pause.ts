@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `sluice pause` and `sluice resume`: a word in the kernel's maps, which needs no agent and outlives those that come.
 
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { BpfMap } from '#native'
 import type { Config } from './config/schema.ts'
@@ -16,13 +16,16 @@ import { pinPaths } from './maps/pin-paths.ts'
 export function pause(config: Pick<Config, 'bpffs' | 'pinDirectory'>, paused: boolean): boolean {
   const { maps } = pinPaths(config)
   const path = join(maps, 'mode')
-  if (!existsSync(path)) throw new SluiceError('SLUICE_ERR_PAUSE_NOTHING', { path: maps })
   try {
+    statSync(path)
     using map = BpfMap.openPinned<number, number>(path)
     const former = isPaused(map)
     setPaused(map, paused)
     return former !== paused
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      throw new SluiceError('SLUICE_ERR_PAUSE_NOTHING', { path: maps })
+    }
     throw new SluiceError('SLUICE_ERR_PAUSE_WRITE', { path }, error)
   }
 }
