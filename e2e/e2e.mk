@@ -8,7 +8,7 @@ E2E_CFLAGS := -std=gnu11 -O2 -g1 -static -Wall -Wextra -Wformat-security -Werror
 E2E_BINARIES := build/e2e/dial build/e2e/ztunnel build/e2e/zds-driver build/e2e/until build/e2e/programs
 
 DIAL_SOURCES := $(wildcard e2e/world/dial/*.c)
-STAND_IN_SOURCES := $(wildcard e2e/ztunnel/*.c) e2e/world/dial/line.c e2e/world/dial/address.c
+STAND_IN_SOURCES := $(wildcard e2e/ztunnel/*.c) $(addprefix e2e/world/dial/,line.c address.c question.c)
 
 .PHONY: e2e
 e2e: $(E2E_BINARIES) ## Build the tools of the end-to-end tests

@@ -85,13 +85,17 @@ static __always_inline bool take_off_device(struct bpf_sock_addr *ctx)
  * Replaces: nat OUTPUT "udp dport 53, out-iface not lo, mark not 0x539 -> redirect 15053" and the
  * same for TCP.
  */
-static __always_inline int ask(struct bpf_sock_addr *ctx, struct pod *pod, const struct addr *server)
+static __always_inline int ask(struct bpf_sock_addr *ctx, struct pod *pod, const struct addr *server,
+			       bool connects)
 {
+	bool bound = ctx->sk->bound_dev_if;
+
 	if (addr_is_own(pod, server))
 		return ALLOW;
-	if (!take_off_device(ctx))
+	/* A datagram's device was chosen before the hook: this one would go out there, the next does not. */
+	if (!take_off_device(ctx) || (bound && !connects))
 		return refuse(COUNT_REFUSED_DEVICE, pod);
-	if (!remember_server(ctx->sk, server))
+	if (!remember_server(ctx->sk, server, connects))
 		return refuse(COUNT_REFUSED_DNS, pod);
 	count(COUNT_DNS);
 	return ASK;
@@ -182,7 +186,7 @@ static __always_inline int handle_connect(struct bpf_sock_addr *ctx, struct addr
 		return allow_unmarked(ctx, pod);
 	case VERDICT_STEER:
 		if (dns && pod->flags & POD_DNS)
-			return allow_unmarked(ctx, pod) == ALLOW ? ask(ctx, pod, &dst) : REFUSE;
+			return allow_unmarked(ctx, pod) == ALLOW ? ask(ctx, pod, &dst, true) : REFUSE;
 		if (is_tcp(ctx))
 			return steer(ctx, pod, &dst, &src);
 		return ALLOW;
@@ -250,7 +254,7 @@ static __always_inline int handle_sendmsg(struct bpf_sock_addr *ctx, struct addr
 	if (verdict == VERDICT_OVERFLOW)
 		return refuse(COUNT_REFUSED_OVERFLOW, NULL);
 	if (verdict == VERDICT_STEER && pod->flags & POD_DNS && ctx->sk)
-		return ask(ctx, pod, &dst);
+		return ask(ctx, pod, &dst, false);
 	return ALLOW;
 }
 

@@ -20,6 +20,7 @@ enum {
  */
 struct asked {
 	struct addr server[DNS_SERVERS];
+	u32 open[DNS_SERVERS];	/* questions to it, one after the other, that have no answer yet */
 	u32 newest;	/* counts what was remembered; the element is newest % DNS_SERVERS */
 	u32 due;	/* whose answer comes next; never past newest */
 };
@@ -32,18 +33,32 @@ struct {
 	__type(value, struct asked);
 } dns_asked SEC(".maps");
 
-/* false: there is no memory to remember it in, and the question must not be asked. */
-static __always_inline bool remember_server(struct bpf_sock *sk, const struct addr *server)
+/*
+ * false: there is no memory to remember it in, and the question must not be asked. A connected socket
+ * asks one server, without another word to the hooks.
+ */
+static __always_inline bool remember_server(struct bpf_sock *sk, const struct addr *server,
+					    bool connects)
 {
-	struct asked first = { .server = { *server } };
+	struct asked first = { .server = { *server }, .open = { 1 } };
 	struct asked *asked = bpf_sk_storage_get(&dns_asked, sk, NULL, 0);
+	u32 slot;
 
 	if (!asked)
 		return bpf_sk_storage_get(&dns_asked, sk, &first, BPF_SK_STORAGE_GET_F_CREATE);
-	if (addr_equal(&asked->server[asked->newest % DNS_SERVERS], server))
+	if (connects) {
+		*asked = first;
 		return true;
+	}
+	slot = asked->newest % DNS_SERVERS;
+	if (addr_equal(&asked->server[slot], server)) {
+		asked->open[slot]++;
+		return true;
+	}
 	asked->newest++;
-	asked->server[asked->newest % DNS_SERVERS] = *server;
+	slot = asked->newest % DNS_SERVERS;
+	asked->server[slot] = *server;
+	asked->open[slot] = 1;
 	if (asked->newest - asked->due >= DNS_SERVERS)
 		asked->due = asked->newest - DNS_SERVERS + 1;
 	return true;
@@ -53,12 +68,17 @@ static __always_inline bool remember_server(struct bpf_sock *sk, const struct ad
 static __always_inline bool answering_server(struct bpf_sock *sk, struct addr *server)
 {
 	struct asked *asked = bpf_sk_storage_get(&dns_asked, sk, NULL, 0);
+	u32 slot;
 
 	if (!asked)
 		return false;
-	*server = asked->server[asked->due % DNS_SERVERS];
-	if (asked->due != asked->newest)
-		asked->due++;
+	for (int i = 1; i < DNS_SERVERS; i++)
+		if (asked->due != asked->newest && asked->open[asked->due % DNS_SERVERS] == 0)
+			asked->due++;
+	slot = asked->due % DNS_SERVERS;
+	if (asked->open[slot] > 0)
+		asked->open[slot]--;
+	*server = asked->server[slot];
 	return true;
 }
 

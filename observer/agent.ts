@@ -12,6 +12,9 @@ import type { Config } from './config/schema.ts'
 import { SluiceError } from './errors/error.ts'
 import { kernelObjects } from './hooks/object-files.ts'
 import { pinPaths } from './maps/pin-paths.ts'
+import { EffectClock } from './metrics/effect-clock.ts'
+import type { Facts } from './metrics/facts.ts'
+import type { OpenMetrics } from './metrics/open.ts'
 import { manifestSource } from './sources/manifest/manifest.ts'
 
 /**
@@ -31,24 +34,39 @@ export async function runAgent(config: Config, log: Logger): Promise<void> {
     if (directory === undefined) throw new SluiceError('SLUICE_ERR_HOOKS_MISSING')
     const node = await surveyNode(config.bpffs)
     const kernel = new KernelSide(directory, pinPaths(config), node, config)
+    const clock = new EffectClock()
     const agent = new Agent({
       config,
+      clock,
       log,
       node,
       kernel,
       source: manifestSource(config.manifest.directory),
       listen: (path, options, onConnection) => SeqpacketServer.listen(path, options, onConnection)
     })
+    const metrics = await metricsOf(config, () => agent.facts, clock, log)
     try {
       await agent.start()
       await Promise.race([stopRequested(), agent.failure])
       log.info('agent ends; pods stay steered')
     } finally {
+      await metrics?.close()
       await agent.close()
     }
   } finally {
     lock.release()
   }
+}
+
+async function metricsOf(
+  { metrics }: Config,
+  facts: () => Facts,
+  clock: EffectClock,
+  log: Logger
+): Promise<OpenMetrics | undefined> {
+  if (metrics.address === undefined) return undefined
+  const { openMetrics } = await import('./metrics/open.ts')
+  return openMetrics(metrics.address, facts, clock, log)
 }
 
 function stopRequested(): Promise<void> {

@@ -133,6 +133,8 @@ export class World {
       zds: { socket: this.zdsSocket },
       ztunnel: { cgroup: `/${this.prefix}/ztunnel` },
       controlSocket: join(this.runDirectory, 'sluice.sock'),
+      // Worlds run side by side; a test that wants metrics names a port.
+      metrics: { address: '0' },
       log: { level: 'debug' }
     }
   }

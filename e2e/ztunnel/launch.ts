@@ -8,6 +8,7 @@ import type { Place } from '../world/place.ts'
 import type { Pod } from '../world/pod.ts'
 import type { Exit, Line, Running } from '../world/running.ts'
 import type { World } from '../world/world.ts'
+import { addressOf } from './answer.ts'
 import { type Connection, fromStandIn, fromZtunnel } from './connection.ts'
 
 /** Built by `make`. */
@@ -25,6 +26,12 @@ export interface ZtunnelOptions {
   readonly place?: Place
   /** Pods that other ztunnels reach by HBONE; real ztunnel only. Default none: plain TCP, as the stand-in does. */
   readonly hbone?: readonly Pod[]
+  /** False: its resolver listens in no pod. */
+  readonly dns?: false
+  /** Names "x.cluster.local" that it answers itself, as `addressOf` says; the stand-in answers all of them. */
+  readonly hostnames?: readonly string[]
+  /** An address: other names are asked there, from the pod. Default: the machine's; the stand-in answers them too. */
+  readonly resolver?: string
 }
 
 type Wanted = Partial<Omit<Connection, 'src'>> & { readonly src?: string | RegExp }
@@ -38,7 +45,7 @@ function placeOf(world: World): Promise<Place> {
 }
 
 /** The local configuration of a real ztunnel: read once, at its start; it closes connections of unknown pods. */
-function workloads(world: World, hbone: readonly Pod[]): string {
+function localConfig(world: World, { hbone = [], hostnames = [] }: ZtunnelOptions): string {
   const known = world.pods.map((pod) => ({
     uid: `cluster1//v1/Pod/${pod.namespace}/${pod.name}`,
     name: pod.name,
@@ -50,7 +57,31 @@ function workloads(world: World, hbone: readonly Pod[]): string {
     network: '',
     services: {}
   }))
-  return stringify({ workloads: known, policies: [], services: [] })
+  const services = hostnames.map((hostname, index) => ({
+    name: `service${index}`,
+    namespace: 'default',
+    hostname,
+    vips: [addressOf(hostname, 'ztunnel', 'ipv4'), addressOf(hostname, 'ztunnel', 'ipv6')].map((ip) => `/${ip}`),
+    ports: new Map([[80, 80]])
+  }))
+  return stringify({ workloads: known, policies: [], services })
+}
+
+function standInEnv({ fault, dns, resolver }: ZtunnelOptions): Record<string, string> {
+  return {
+    ...(fault === undefined ? {} : { STAND_IN_FAULT: fault }),
+    ...(dns === undefined ? {} : { STAND_IN_DNS: 'off' }),
+    ...(resolver === undefined ? {} : { STAND_IN_RESOLVER: resolver })
+  }
+}
+
+/** The command that finds this resolver, and no other, in /etc/resolv.conf. */
+async function withResolver(world: World, binary: string, resolver: string | undefined): Promise<string[]> {
+  if (resolver === undefined) return [binary]
+  const path = join(world.runDirectory, 'ztunnel-resolv.conf')
+  await writeFile(path, `nameserver ${resolver}\n`)
+  const script = 'mount --bind "$0" /etc/resolv.conf && exec "$1"'
+  return ['unshare', '--mount', 'sh', '-c', script, path, binary]
 }
 
 export class Ztunnel {
@@ -142,11 +173,11 @@ export async function startZtunnel(world: World, options: ZtunnelOptions = {}): 
   const binary = options.standIn ? undefined : (options.binary ?? process.env.ZTUNNEL_BIN)
   const common = { INPOD_UDS: world.zdsSocket, ...options.env }
   if (!binary) {
-    const env = options.fault === undefined ? common : { STAND_IN_FAULT: options.fault, ...common }
+    const env = { ...standInEnv(options), ...common }
     return new Ztunnel(place.spawn([STAND_IN], { env }), place, false)
   }
   const xds = join(world.runDirectory, 'ztunnel-local.yaml')
-  await writeFile(xds, workloads(world, options.hbone ?? []))
+  await writeFile(xds, localConfig(world, options))
   const env = {
     NODE_NAME: 'local',
     PROXY_MODE: 'shared',
@@ -155,7 +186,9 @@ export async function startZtunnel(world: World, options: ZtunnelOptions = {}): 
     LOCAL_XDS_PATH: xds,
     LOG_FORMAT: 'json',
     RUST_LOG: 'info,access=debug',
+    ...(options.dns === undefined ? {} : { ISTIO_META_DNS_CAPTURE: 'false' }),
     ...common
   }
-  return new Ztunnel(place.spawn([binary], { env }), place, true)
+  const argv = await withResolver(world, binary, options.resolver)
+  return new Ztunnel(place.spawn(argv, { env }), place, true)
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "connection.h"
+#include "dns.h"
 #include "netns.h"
 #include "workload.h"
 
@@ -59,7 +60,7 @@ static int set_transparent(struct listener *listener)
 static int open_one(struct listener *listener)
 {
 	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(listener->port) };
-	int fd = netns_socket(listener->workload->netns, AF_INET6), one = 1;
+	int fd = netns_socket(listener->workload->netns, AF_INET6, SOCK_STREAM), one = 1;
 
 	listener->watcher = (struct watcher){ .fd = fd, .ready = accept_one };
 	if (fd < 0)
@@ -93,20 +94,30 @@ static const char *kind(int error)
 	}
 }
 
+static void describe(char *text, size_t size, const char *host, enum port port)
+{
+	int error = errno;
+
+	snprintf(text, size, "Bind(%s:%d, Os { code: %d, kind: %s, message: \"%s\" })", host, port,
+		 error, kind(error), strerror(error));
+}
+
 int listeners_open(struct workload *workload, char *text, size_t size)
 {
 	for (int i = 0; i < LISTENERS; i++)
 		workload->listeners[i] = (struct listener){ .watcher.fd = -1,
 							    .workload = workload,
 							    .port = ports[i] };
+	/* ztunnel's order: its resolver first. */
+	if (dns_open(workload) != 0) {
+		describe(text, size, "localhost", PORT_DNS);
+		listeners_close(workload);
+		return -1;
+	}
 	for (int i = 0; i < LISTENERS; i++)
 		if (open_one(&workload->listeners[i]) != 0) {
-			int error = errno;
-
+			describe(text, size, "[::]", ports[i]);
 			listeners_close(workload);
-			snprintf(text, size,
-				 "Bind([::]:%d, Os { code: %d, kind: %s, message: \"%s\" })",
-				 ports[i], error, kind(error), strerror(error));
 			return -1;
 		}
 	return 0;
@@ -114,6 +125,7 @@ int listeners_open(struct workload *workload, char *text, size_t size)
 
 void listeners_close(struct workload *workload)
 {
+	dns_close(workload);
 	for (int i = 0; i < LISTENERS; i++)
 		if (workload->listeners[i].workload)
 			loop_close(&workload->listeners[i].watcher);

@@ -21,13 +21,13 @@ void netns_remember_own(void)
 	}
 }
 
-int netns_socket(int netns, int family)
+int netns_socket(int netns, int family, int type)
 {
 	int mark = PACKET_MARK, error, fd;
 
 	if (setns(netns, CLONE_NEWNET) != 0)
 		return -1;
-	fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	error = errno;
 	if (setns(own, CLONE_NEWNET) != 0)
 		abort();

@@ -7,7 +7,7 @@ enum {
 };
 
 void netns_remember_own(void);
-/* A non-blocking TCP socket made in that network namespace, marked; -1 and errno. */
-int netns_socket(int netns, int family);
+/* A non-blocking SOCK_STREAM or SOCK_DGRAM made in that network namespace, marked; -1 and errno. */
+int netns_socket(int netns, int family, int type);
 
 #endif

@@ -44,7 +44,7 @@ static void appear_as(int fd, const struct sockaddr_storage *source)
 int upstream_connect(int netns, const struct sockaddr_storage *source,
 		     const struct sockaddr_storage *destination, int *error)
 {
-	int fd = netns_socket(netns, destination->ss_family), one = 1;
+	int fd = netns_socket(netns, destination->ss_family, SOCK_STREAM), one = 1;
 
 	if (fd < 0) {
 		*error = errno;

@@ -13,6 +13,7 @@ enum port {
 	PORT_OUTBOUND = 15001,
 	PORT_INBOUND = 15006,
 	PORT_HBONE = 15008,
+	PORT_DNS = 15053,
 };
 
 enum {
@@ -36,6 +37,7 @@ struct workload {
 	bool named; /* since the connection to the agent began */
 	bool pending; /* could not be started; tried again every 5 s */
 	struct listener listeners[LISTENERS];
+	struct dns *dns; /* null: there is none */
 	struct connection *connections;
 	struct workload *next;
 };

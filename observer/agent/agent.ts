@@ -3,45 +3,33 @@
 // asks for, the reconciler does.
 
 import { existsSync } from 'node:fs'
-import type { Logger } from 'pino'
 import { interval, merge, NEVER, observeOn, queueScheduler, Subject, Subscription, tap } from 'rxjs'
 import type { RingBuffer } from '#native'
-import type { Config } from '../config/schema.ts'
 import { type ControlServer, serveControl } from '../control/server.ts'
-import { inodeOf } from '../hooks/attachment.ts'
 import { KubeletExemption } from '../kubelet/exemption.ts'
-import { select } from '../membership/select.ts'
+import { changeLevel } from '../log/logger.ts'
+import type { Facts } from '../metrics/facts.ts'
 import { type Fact, Roster } from '../pods/roster.ts'
 import { kernelEvents } from '../processes/kernel-events.ts'
 import { Kubepods } from '../processes/kubepods.ts'
-import { cgroupOf } from '../processes/scan.ts'
 import { Listeners } from '../reconcile/listeners.ts'
 import { Reconciler } from '../reconcile/reconciler.ts'
 import { sweep } from '../reconcile/sweep.ts'
 import { Verifier } from '../reconcile/verifier.ts'
-import type { PodSource } from '../sources/source.ts'
-import { createZdsServer, type Listen, type ZdsServer } from '../ztunnel/server.ts'
+import { createZdsServer, type ZdsServer } from '../ztunnel/server.ts'
 import type { ZtunnelInfo } from '../ztunnel/workload.ts'
 import { agentAuthorize } from './authorize.ts'
+import { exemptSelf } from './exempt-self.ts'
 import { followProcesses } from './follow-processes.ts'
 import type { KernelSide } from './kernel-side.ts'
-import type { Node } from './node.ts'
+import type { AgentParts } from './parts.ts'
 import { Patrol } from './patrol.ts'
 import { Problems } from './problems.ts'
 import { recordOf } from './record.ts'
-import { selectionPolicy } from './selection.ts'
+import { selection, selectionPolicy } from './selection.ts'
 import { agentReport } from './status.ts'
 
 const HEARTBEAT_MS = 1_000
-
-export interface AgentParts {
-  readonly config: Config
-  readonly log: Logger
-  readonly node: Node
-  readonly kernel: KernelSide
-  readonly source: PodSource
-  readonly listen: Listen
-}
 
 export class Agent {
   /** Rejects when the agent can go on no longer. */
@@ -65,6 +53,7 @@ export class Agent {
   #resyncs = 0
   #events: RingBuffer | undefined
   #ready = false
+  #beatAt = performance.now()
 
   constructor(parts: AgentParts) {
     const { config, log, kernel, node, listen } = parts
@@ -77,7 +66,7 @@ export class Agent {
     const policy = selectionPolicy(config)
     this.#roster = new Roster({
       strict: config.strict,
-      select: (pod, namespace) => select(pod, namespace, policy),
+      select: selection(config, policy),
       now: Date.now
     })
     this.#kubepods = new Kubepods(node.cgroup2, config.cgroupRoots, kernel)
@@ -104,14 +93,8 @@ export class Agent {
       holdWarning: config.holdWarning,
       onNetnsChange: (uid) => this.#patrol.visit(uid)
     })
-    this.#kubelet = config.kubelet.exempt
-      ? new KubeletExemption({
-          cgroup: config.kubelet.cgroup,
-          mount: node.cgroup2.path,
-          hooks: kernel.cgroups,
-          log
-        })
-      : undefined
+    const kubelet = { cgroup: config.kubelet.cgroup, mount: node.cgroup2.path, hooks: kernel.cgroups, log }
+    this.#kubelet = config.kubelet.exempt ? new KubeletExemption(kubelet) : undefined
     this.#verifier = new Verifier({ ...shared, dwelling: (uid) => this.#reconciler.dwelling(uid) })
     this.#patrol = new Patrol({
       kernel,
@@ -138,7 +121,10 @@ export class Agent {
     this.#sweep()
     this.#running.add(this.#zds.ztunnels$.subscribe((ztunnels) => this.#onZtunnels(ztunnels)))
     this.#follow()
-    this.#control = await serveControl(config.controlSocket, { status: () => this.#status() })
+    this.#control = await serveControl(config.controlSocket, {
+      status: () => this.#status(),
+      setLogLevel: (level) => changeLevel(log, level)
+    })
     log.info(
       { source: config.source, socket: config.zds.socket, pods: this.#roster.states.length },
       'agent started'
@@ -162,11 +148,7 @@ export class Agent {
       { roots: roots.map(({ path }) => path) },
       roots.length > 0 ? 'pods are looked for' : 'no kubepods yet'
     )
-    const own = await cgroupOf(process.pid)
-    const pod = own === undefined ? undefined : this.#kubepods.podOf(own)
-    if (pod === undefined) return
-    const path = node.cgroup2.path + pod.path
-    kernel.exemptAgent({ id: inodeOf(path), level: pod.path.split('/').length - 1 })
+    await exemptSelf(kernel, node, this.#kubepods)
   }
 
   #follow(): void {
@@ -196,9 +178,13 @@ export class Agent {
   }
 
   #hear(fact: Fact): void {
+    if (fact.kind === 'answer') this.#parts.clock.ended(fact.uid, fact.input)
     for (const { state, effects } of this.#roster.hear(fact)) {
       if (state.cgroup !== undefined) this.#parts.kernel.entries.record(state.cgroup.id, recordOf(state))
-      for (const effect of effects) this.#reconciler.perform(effect, state)
+      for (const effect of effects) {
+        this.#parts.clock.began(state.uid, effect)
+        this.#reconciler.perform(effect, state)
+      }
     }
     if (fact.kind === 'synced') this.#synced()
     if (fact.kind === 'answer' && fact.input.kind === 'enrolled') this.#patrol.visit(fact.uid)
@@ -206,8 +192,8 @@ export class Agent {
 
   /** Every pod of the node is offered, or kept until it can be: a snapshot ends no pod's proxy by mistake. */
   #synced(): void {
-    for (const { uid, membership, verdict } of this.#roster.states) {
-      if (membership?.decision === 'in' || verdict === 'steer') this.#zds.keep(uid)
+    for (const { uid, membership, verdict, phase } of this.#roster.states) {
+      if (membership?.decision === 'in' || verdict === 'steer' || phase === 'leaving') this.#zds.keep(uid)
     }
     this.#zds.snapshotReady()
     this.#ready = true
@@ -215,6 +201,7 @@ export class Agent {
 
   #beat(): void {
     this.#parts.kernel.beat()
+    this.#beatAt = performance.now()
     this.#noticeLoss()
   }
 
@@ -241,19 +228,29 @@ export class Agent {
     this.#parts.kernel.sweep(existsSync)
   }
 
-  #status() {
-    return agentReport({
-      parts: this.#parts,
-      startedAt: this.#startedAt,
+  get facts(): Facts {
+    return {
       ready: this.#ready,
       problems: this.#problems.texts,
       states: this.#roster.states,
       ztunnels: this.#ztunnels,
-      addressesOf: (uid) => this.#reconciler.dwelling(uid)?.netns.addresses,
+      ...this.#parts.kernel.mode,
       drift: this.#verifier.drift,
       resyncs: this.#resyncs,
       wakeups: this.#events?.wakeups ?? 0,
-      refusedZtunnels: this.#zds.refused
+      refusedZtunnels: this.#zds.refused,
+      counters: () => this.#parts.kernel.counters(),
+      beatAgeMs: performance.now() - this.#beatAt,
+      hookProblems: () => this.#parts.kernel.cgroups.problems
+    }
+  }
+
+  #status() {
+    return agentReport({
+      parts: this.#parts,
+      startedAt: this.#startedAt,
+      addressesOf: (uid) => this.#reconciler.dwelling(uid)?.netns.addresses,
+      facts: this.facts
     })
   }
 }

@@ -12,6 +12,7 @@ import { Lookups } from '../hooks/lookups.ts'
 import { type LoadedHooks, loadHooks } from '../hooks/objects.ts'
 import { type RoleCgroup, Roles } from '../hooks/roles.ts'
 import type { KernelMaps } from '../maps/kernel-maps.ts'
+import { declareMode, isPaused, type Mode } from '../maps/mode.ts'
 import type { PinPaths } from '../maps/pin-paths.ts'
 import { PodEntries } from '../maps/pod-entries.ts'
 import type { CgroupRoot } from '../processes/roots.ts'
@@ -76,8 +77,14 @@ export class KernelSide {
     this.maps.heartbeat.set(ONLY, hrtime.bigint())
   }
 
-  /** Says where pods lie, and attaches the hooks there. Roots come before the tracepoints that look for them. */
+  /** What hooks may do, by the operator's word and by the configuration. */
+  get mode(): { readonly mode: Mode; readonly paused: boolean } {
+    return { mode: this.#config.mode, paused: isPaused(this.maps.mode) }
+  }
+
+  /** Says what hooks may do and where pods lie, and attaches the hooks there. Roots come before the tracepoints that look for them. */
   follow(roots: readonly CgroupRoot[]): void {
+    declareMode(this.maps.mode, this.#config.mode)
     const levels = roots.map(({ level }) => level + 1)
     this.maps.settings.set(ONLY, {
       strict: this.#config.strict ? 1 : 0,

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be typed after `sluice`. Each command's code is loaded when it is chosen.
 
-import { Command, CommanderError, Option } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import { DEFAULT_CONFIG_PATH, readConfigFile } from '../config/file.ts'
 import { FILE_VARIABLE } from '../config/layers.ts'
 import { loadConfig } from '../config/load.ts'
-import type { Config } from '../config/schema.ts'
+import { type Config, LOG_LEVELS } from '../config/schema.ts'
 import { SETTINGS, type Setting, shown } from '../config/settings.ts'
+import { logLevelChange } from '../control/protocol.ts'
 import { EXIT, type ExitCode, errorText } from './exit.ts'
 import { version } from './version.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 type Flags = Readonly<Record<string, string | boolean | undefined>>
-type Action = (config: Config, flags: Flags) => Promise<ExitCode>
+type Action = (config: Config, flags: Flags, words: readonly string[]) => Promise<ExitCode>
 
 const ABOUT = `Steers the connections of pods to ztunnel, Istio ambient's proxy, without iptables.
 
@@ -39,8 +40,9 @@ export async function run(args: readonly string[], env: Environment): Promise<Ex
     const where = `Read settings from this file (default: ${DEFAULT_CONFIG_PATH}, if it is there; or ${FILE_VARIABLE})`
     command.option('--config <path>', where)
     const does = (action: Action) =>
-      command.action(async (flags: Flags) => {
-        code = await action(configOf(flags, env), flags)
+      command.action(async () => {
+        const flags = command.opts<Flags>()
+        code = await action(configOf(flags, env), flags, command.args)
       })
     const settle = () => {
       for (const setting of SETTINGS) command.addOption(settingOption(setting, shownSettings(setting.key)))
@@ -103,6 +105,37 @@ function addCommands(add: Add): void {
     return checkCommand(config, { json: json === true })
   })
   check.settle()
+
+  const pause = add(
+    'pause',
+    'Let every connection on this node pass in the clear, until `sluice resume`.\n\nNothing is unloaded: connections that ztunnel carries go on, and the ports of ztunnel stay guarded. Works without an agent, and outlives those that start.',
+    'sudo sluice pause',
+    (key) => SOCKET_AND_PINS.includes(key)
+  )
+  pause.does(async (config) => (await import('./pause.ts')).pauseCommand(config, true))
+  pause.settle()
+
+  const resume = add(
+    'resume',
+    'End a pause: new connections of enrolled pods go to ztunnel again.',
+    'sudo sluice resume',
+    (key) => SOCKET_AND_PINS.includes(key)
+  )
+  resume.does(async (config) => (await import('./pause.ts')).pauseCommand(config, false))
+  resume.settle()
+
+  const logLevel = add(
+    'log-level',
+    'Change what the running agent logs, until it ends.',
+    'sudo sluice log-level debug',
+    (key) => key === 'controlSocket'
+  )
+  logLevel.command.addArgument(new Argument('<level>', 'The least severe lines to log').choices(LOG_LEVELS))
+  logLevel.does(async (config, _, [level]) => {
+    const { logLevelCommand } = await import('./log-level.ts')
+    return logLevelCommand(config, logLevelChange.parse({ level }).level)
+  })
+  logLevel.settle()
 
   const cleanup = add(
     'cleanup',

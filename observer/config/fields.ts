@@ -2,6 +2,7 @@
 // The kinds of value that a setting can have. Each accepts what the file holds; text from the environment
 // and from flags is turned into that shape by layers.ts.
 
+import { isIP } from 'node:net'
 import { z } from 'zod'
 
 /** What the reference page and the errors say of a setting. */
@@ -144,4 +145,24 @@ export function objectName(fallback: string, description: string) {
     .regex(SUBDOMAIN)
     .prefault(fallback)
     .register(notes, { description, accepted: 'the name of a Kubernetes object' })
+}
+
+/** Text such as '127.0.0.1:15014' or '[::1]:15014' in, host and port out; '0' is off, and undefined. */
+export function listenAddress(fallback: string, description: string) {
+  return z
+    .string()
+    .transform((text, context) => {
+      if (text === '0') return undefined
+      const [, ipv6, ipv4, digits] = /^(?:\[([\da-f:.]+)\]|([\d.]+)):(\d{1,5})$/i.exec(text) ?? []
+      const host = ipv6 ?? ipv4 ?? ''
+      const port = Number(digits)
+      if (isIP(host) === (ipv6 === undefined ? 4 : 6) && port <= 65_535) return { host, port }
+      context.addIssue({ code: 'custom', input: text })
+      return z.NEVER
+    })
+    .prefault(fallback)
+    .register(notes, {
+      description,
+      accepted: 'an IP address and a port such as 127.0.0.1:15014 or [::1]:15014, or 0 for off'
+    })
 }

@@ -7,6 +7,7 @@ import {
   duration,
   flag,
   integer,
+  listenAddress,
   namespaceName,
   namespaceNames,
   objectName,
@@ -25,7 +26,15 @@ function group<T extends z.ZodRawShape>(shape: T) {
 
 const powerOfTwo = (value: number) => Number.isInteger(Math.log2(value))
 
+export const MODES = ['enforce', 'observe'] as const
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
+
 export const schema = z.strictObject({
+  mode: choice(
+    MODES,
+    'enforce',
+    'observe: every connection passes, and the agent tells which pods and connections it would steer or hold.'
+  ),
   source: choice(['manifest', 'kubernetes'], 'manifest', 'Where pods and namespaces come from.'),
   manifest: group({
     directory: path(
@@ -56,9 +65,12 @@ export const schema = z.strictObject({
   }),
   kubelet: group({
     exempt: flag(true, "Whether the kubelet's probes reach pods of the mesh past ztunnel."),
-    cgroup: optionalPath('The cgroup that is the kubelet\'s alone. Unset: found by its process.')
+    cgroup: optionalPath("The cgroup that is the kubelet's alone. Unset: found by its process.")
   }),
-  dnsCapture: flag(true, "Whether port 53 of pods of the mesh goes to ztunnel's resolver; a pod's annotation may differ."),
+  dnsCapture: flag(
+    true,
+    "Whether port 53 of pods of the mesh goes to ztunnel's resolver; a pod's annotation may differ."
+  ),
   excludeNamespaces: namespaceNames(['kube-system'], 'Namespaces that are never in the mesh.'),
   allowPodOptOut: flag(
     true,
@@ -119,11 +131,17 @@ export const schema = z.strictObject({
     '/run/sluice/sluice.sock',
     'Unix socket on which the agent answers `sluice status`.'
   ),
+  metrics: group({
+    address: listenAddress(
+      '127.0.0.1:15014',
+      'Where /metrics, /livez and /readyz are served, over plain HTTP and to whoever can reach it.'
+    )
+  }),
   log: group({
     level: choice(
-      ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],
+      LOG_LEVELS,
       'info',
-      'The least severe lines that are logged.'
+      'The least severe lines that are logged; `sluice log-level` changes it.'
     ),
     format: choice(['json', 'text'], 'json', 'JSON for machines, text for people.')
   })

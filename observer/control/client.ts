@@ -2,8 +2,17 @@
 
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
+import type { z } from 'zod'
 import { SluiceError } from '../errors/error.ts'
-import { STATUS_PATH, type StatusReport, statusReport } from './protocol.ts'
+import {
+  LOG_LEVEL_PATH,
+  type LogLevel,
+  type LogLevelChanged,
+  logLevelChanged,
+  STATUS_PATH,
+  type StatusReport,
+  statusReport
+} from './protocol.ts'
 
 const TIMEOUT_MS = 5000
 
@@ -13,23 +22,47 @@ const TIMEOUT_MS = 5000
  * @throws SluiceError SLUICE_ERR_CONTROL_NO_AGENT when nobody listens, SLUICE_ERR_CONTROL_ANSWER when what
  *   listens does not answer in time or not with a report
  */
-export async function requestStatus(path: string, timeoutMs = TIMEOUT_MS): Promise<StatusReport> {
+export function requestStatus(path: string, timeoutMs = TIMEOUT_MS): Promise<StatusReport> {
+  return ask(path, { method: 'GET', path: STATUS_PATH }, statusReport, timeoutMs)
+}
+
+/**
+ * Until the agent ends, or the next change.
+ *
+ * @throws SluiceError as requestStatus
+ */
+export function requestLogLevel(path: string, level: LogLevel): Promise<LogLevelChanged> {
+  return ask(path, { method: 'PUT', path: LOG_LEVEL_PATH, body: { level } }, logLevelChanged, TIMEOUT_MS)
+}
+
+interface Question {
+  readonly method: 'GET' | 'PUT'
+  readonly path: string
+  readonly body?: unknown
+}
+
+async function ask<T>(
+  socket: string,
+  question: Question,
+  answer: z.ZodType<T>,
+  timeoutMs: number
+): Promise<T> {
   let body: string
   try {
-    body = await get(path, timeoutMs)
+    body = await send(socket, question, timeoutMs)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     const absent = code === 'ENOENT' || code === 'ECONNREFUSED'
     throw new SluiceError(
       absent ? 'SLUICE_ERR_CONTROL_NO_AGENT' : 'SLUICE_ERR_CONTROL_ANSWER',
-      { path },
+      { path: socket },
       error
     )
   }
   try {
-    return statusReport.parse(JSON.parse(body))
+    return answer.parse(JSON.parse(body))
   } catch (error) {
-    throw new SluiceError('SLUICE_ERR_CONTROL_ANSWER', { path }, error)
+    throw new SluiceError('SLUICE_ERR_CONTROL_ANSWER', { path: socket }, error)
   }
 }
 
@@ -43,18 +76,18 @@ export async function isAgentRunning(path: string): Promise<boolean> {
   }
 }
 
-function get(path: string, timeoutMs: number): Promise<string> {
+function send(socketPath: string, { method, path, body }: Question, timeoutMs: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeoutMs)
-    const sent = request({ socketPath: path, path: STATUS_PATH, agent: false, signal }, (response) => {
-      text(response).then((body) => {
-        if (response.statusCode === 200) resolve(body)
-        else reject(new Error(`status ${response.statusCode}: ${body.trim()}`))
+    const sent = request({ socketPath, method, path, agent: false, signal }, (response) => {
+      text(response).then((answer) => {
+        if (response.statusCode === 200) resolve(answer)
+        else reject(new Error(`status ${response.statusCode}: ${answer.trim()}`))
       }, reject)
     })
     sent.once('error', (error) =>
       reject(signal.aborted ? new Error(`no answer within ${timeoutMs} ms`) : error)
     )
-    sent.end()
+    sent.end(body === undefined ? undefined : JSON.stringify(body))
   })
 }

@@ -3,6 +3,7 @@
 
 import type { Pod, PodRecord, PodStat } from '#contract'
 import { addressText } from '../maps/address.ts'
+import type { Mode } from '../maps/mode.ts'
 import { type PodState, type PodStatus, podState, type StatusReport } from './protocol.ts'
 
 /** What is shown of struct pod. */
@@ -13,6 +14,8 @@ export interface PinnedState {
   readonly pods: ReadonlyMap<bigint, PinnedPod>
   readonly records: ReadonlyMap<bigint, PodRecord>
   readonly stats: ReadonlyMap<bigint, PodStat>
+  readonly mode: Mode
+  readonly paused: boolean
   /** Summed over the CPUs, by index. */
   readonly counters: readonly bigint[]
   /** Paths below the cgroup2 mount of the cgroups that still exist. */
@@ -35,7 +38,8 @@ const STATES: Readonly<Record<string, readonly [PodState, ...PodState[]]>> = {
   VERDICT_PASS: ['outside', 'known', 'joining', 'leaving', 'unsupported', 'failed'],
   VERDICT_UNKNOWN: ['unknown'],
   VERDICT_HELD: ['held', 'joining', 'failed'],
-  VERDICT_STEER: ['enrolled', 'verified', 'leaving', 'failed']
+  VERDICT_STEER: ['enrolled', 'verified', 'leaving', 'failed'],
+  VERDICT_OBSERVE: ['observed']
 }
 
 export function pinnedReport(
@@ -47,6 +51,8 @@ export function pinnedReport(
   return {
     version,
     agent: { running: false },
+    mode: state.mode,
+    paused: state.paused,
     ztunnels: [],
     pods: [...state.pods].map(([cgroup, pod]) => podStatus(cgroup, pod, state, names, clocks)),
     counters: namedCounters(state.counters, names.counter),

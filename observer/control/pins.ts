@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Pod, PodRecord, PodStat } from '#contract'
 import { BpfMap } from '#native'
 import { SluiceError } from '../errors/error.ts'
+import { declaredMode, isPaused } from '../maps/mode.ts'
 import { findCgroup2 } from '../processes/mountinfo.ts'
 import type { PinnedState } from './pinned.ts'
 
@@ -27,6 +28,7 @@ export function readPinnedState(directory: string, counters: number): PinnedStat
       pods,
       records: contents<PodRecord>(directory, 'pod_record'),
       stats: contents<PodStat>(directory, 'pod_stat'),
+      ...modes(directory),
       counters: counterSums(directory, counters),
       paths: cgroupPaths(new Set(pods.keys()))
     }
@@ -38,6 +40,11 @@ export function readPinnedState(directory: string, counters: number): PinnedStat
 function contents<V>(directory: string, name: string): Map<bigint, V> {
   using map = BpfMap.openPinned<bigint, V>(join(directory, name))
   return new Map(map.entries())
+}
+
+function modes(directory: string): Pick<PinnedState, 'mode' | 'paused'> {
+  using map = BpfMap.openPinned<number, number>(join(directory, 'mode'))
+  return { mode: declaredMode(map), paused: isPaused(map) }
 }
 
 function counterSums(directory: string, counters: number): bigint[] {

@@ -2,6 +2,7 @@
 // What the agent answers on its control socket, and what `sluice status --json` prints: a public surface.
 
 import { z } from 'zod'
+import { LOG_LEVELS, MODES } from '../config/schema.ts'
 
 export const podState = z.enum([
   'known',
@@ -12,6 +13,7 @@ export const podState = z.enum([
   'verified',
   'leaving',
   'outside',
+  'observed',
   'unsupported',
   'failed'
 ])
@@ -58,6 +60,10 @@ export const ztunnelStatus = z.object({ pid: z.number(), cgroup: z.string(), con
 export const statusReport = z.object({
   version: z.string(),
   agent: agentStatus,
+  /** What the agent was told to do. */
+  mode: z.enum(MODES),
+  /** By `sluice pause`: every connection passes, whatever the mode. */
+  paused: z.boolean(),
   ztunnels: z.array(ztunnelStatus),
   pods: z.array(podStatus),
   /** By the names of enum counter, in lower case without COUNT_. */
@@ -77,3 +83,12 @@ export type ZtunnelStatus = z.output<typeof ztunnelStatus>
 export type StatusReport = z.output<typeof statusReport>
 
 export const STATUS_PATH = '/status'
+
+/** What PUT takes, and what it answers. */
+export const logLevelChange = z.object({ level: z.enum(LOG_LEVELS) })
+export const logLevelChanged = z.object({ former: z.string() })
+
+export type LogLevel = z.output<typeof logLevelChange>['level']
+export type LogLevelChanged = z.output<typeof logLevelChanged>
+
+export const LOG_LEVEL_PATH = '/log-level'

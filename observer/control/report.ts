@@ -3,6 +3,7 @@
 
 import { pid } from 'node:process'
 import type { PodStat } from '#contract'
+import type { Mode } from '../maps/mode.ts'
 import type { PodState } from '../pods/state.ts'
 import type { ZtunnelInfo } from '../ztunnel/workload.ts'
 import { type PodStatus, podState, type StatusReport } from './protocol.ts'
@@ -13,6 +14,8 @@ export interface ReportFacts {
   readonly startedAt: number
   readonly source: 'manifest' | 'kubernetes'
   readonly ready: boolean
+  readonly mode: Mode
+  readonly paused: boolean
   readonly problems: readonly string[]
   readonly states: readonly PodState[]
   readonly ztunnels: readonly ZtunnelInfo[]
@@ -33,6 +36,8 @@ export function statusReport(facts: ReportFacts): StatusReport {
   return {
     version,
     agent: { running: true, pid, startedAt: iso(startedAt), source, ready, problems: [...problems] },
+    mode: facts.mode,
+    paused: facts.paused,
     ztunnels: facts.ztunnels.map(({ pid: peer, cgroup, connectedAt }) => ({
       pid: peer,
       cgroup: below(cgroup.path, facts.cgroup2),
@@ -64,13 +69,14 @@ function podStatus(state: PodState, facts: ReportFacts): PodStatus {
     refused: Number(stat?.refused ?? 0n),
     ...(lastError === undefined ? {} : { lastError }),
     reason: membership?.reason ?? 'no source has named it yet',
-    outside: membership?.decision !== 'in'
+    outside: membership?.decision !== 'in' && membership?.decision !== 'observed'
   }
 }
 
 /** What the phase alone does not say: why a pod is outside, and that nobody has judged it. */
 export function shownState({ phase, verdict, membership }: PodState): PodStatus['state'] {
   if (phase === 'outside' && membership?.decision === 'unsupported') return 'unsupported'
+  if (phase === 'outside' && membership?.decision === 'observed') return 'observed'
   if (phase === 'known' && verdict === 'unknown') return 'unknown'
   return podState.parse(phase)
 }

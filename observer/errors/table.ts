@@ -139,6 +139,18 @@ export const ERRORS = {
     message: '{origin}: pod {pod} has no metadata.uid',
     remedy: 'add metadata.uid, or the annotation kubernetes.io/config.hash if it is a static pod'
   },
+  SLUICE_ERR_METRICS_LISTEN: {
+    message: 'metrics cannot be served on {address}',
+    remedy: 'name another address with metrics.address, or 0 for none'
+  },
+  SLUICE_ERR_PAUSE_NOTHING: {
+    message: 'no agent has pinned anything below {path}, so there is nothing to pause or resume',
+    remedy: 'start an agent of this version first, or name its pins with --bpffs and --pin-directory'
+  },
+  SLUICE_ERR_PAUSE_WRITE: {
+    message: 'pinned map {path} cannot be written',
+    remedy: 'run as root on the node itself'
+  },
   SLUICE_ERR_PINNED_STATE: {
     message: 'pinned state {path} cannot be read',
     remedy:

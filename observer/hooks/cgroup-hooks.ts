@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which programs are attached to which cgroup.
 
-import { basename, join } from 'node:path'
 import { unlinkSync } from 'node:fs'
-import { NativeError, Link, type Program } from '#native'
+import { basename, join } from 'node:path'
+import { Link, NativeError, type Program } from '#native'
 import { Attachment, inodeOf, linkPath, pinnedNames } from './attachment.ts'
 import type { KernelObjects } from './objects.ts'
 
@@ -25,7 +25,9 @@ export class CgroupHooks {
     this.#roots.add(path)
     this.#attach(path, [
       this.#objects.guard.program('setsockopt'),
-      ...['recvmsg4', 'recvmsg6', 'getpeername4', 'getpeername6'].map((name) => this.#objects.dns.program(name)),
+      ...['recvmsg4', 'recvmsg6', 'getpeername4', 'getpeername6'].map((name) =>
+        this.#objects.dns.program(name)
+      ),
       ...['connect4', 'connect6', 'sendmsg4', 'sendmsg6'].map((name) => this.#objects.connect.program(name))
     ])
   }
@@ -61,6 +63,12 @@ export class CgroupHooks {
   /** Names of links that are not attached any more though they should be. */
   get broken(): readonly string[] {
     return [...this.#attached.values()].filter(({ intact }) => !intact).map(({ path }) => basename(path))
+  }
+
+  /** Why pods are not served as they should be; none: every hook is where it belongs. */
+  get problems(): readonly string[] {
+    const broken = this.broken.map((name) => `${name} is detached`)
+    return this.#roots.size === 0 ? ['no kubepods cgroup is known', ...broken] : broken
   }
 
   /** Removes the pins of links whose cgroup is gone, also those of a former agent. */

@@ -33,6 +33,13 @@ export function createLogger(settings: Config['log'], stream?: DestinationStream
   return pino(options, target)
 }
 
+/** @returns the former level */
+export function changeLevel(log: Pick<Logger, 'level' | 'info'>, level: Config['log']['level']): string {
+  const former = log.level
+  log.level = level
+  return former
+}
+
 /** An operator needs code and remedy; the stack is for errors that nobody foresaw. */
 function errorFields(error: unknown): unknown {
   if (!(error instanceof SluiceError)) return error instanceof Error ? stdSerializers.err(error) : error

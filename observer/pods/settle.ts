@@ -68,7 +68,8 @@ function settleOut(state: PodState, circumstances: Circumstances): Step {
   const next = enter({ ...state, verdict }, 'outside', circumstances)
   const judge: Effect = { do: 'judge', verdict }
   const message = state.membership?.reason ?? ''
-  if (verdict === 'observe') return after([judge, { do: 'announce', what: 'observed', message }], locate(next))
+  if (verdict === 'observe')
+    return after([judge, { do: 'announce', what: 'observed', message }], locate(next))
   return state.netns === undefined ? after([judge], locate(next)) : { state: next, effects: [judge] }
 }
 

@@ -121,7 +121,8 @@ export class Reconciler {
       }
       const opened = await PodNetns.open(netnsPath(found.pid), pod?.ips ?? [], this.#options.steering)
       if (held !== undefined) await this.#abandon(uid, held)
-      if (membership?.decision === 'in' || membership?.decision === 'observed') this.#dwellings.set(uid, dwellingIn(opened))
+      if (membership?.decision === 'in' || membership?.decision === 'observed')
+        this.#dwellings.set(uid, dwellingIn(opened))
       else opened.close()
       this.#answer(uid, { kind: 'located', netns: opened.cookie, epoch })
     } catch (error) {

@@ -54,6 +54,8 @@ int command_inherit(int argc, char **argv);
 int command_pass_socket(int argc, char **argv);
 int command_receive_socket(int argc, char **argv);
 int command_ping(int argc, char **argv);
+int command_dns(int argc, char **argv);
+int command_resolver(int argc, char **argv);
 int command_forks(int argc, char **argv);
 int command_netns_cookie(int argc, char **argv);
 int command_pause(int argc, char **argv);

@@ -33,6 +33,12 @@ static const struct {
 	{ "pass-socket", command_pass_socket, "PATH ipv4|ipv6" },
 	{ "receive-socket", command_receive_socket, "PATH -- ADDR PORT [connect's options]" },
 	{ "ping", command_ping, "ADDR" },
+	{ "dns", command_dns,
+	  "connected|unconnected|sendmmsg|sendmmsg-to|tcp NAME SERVER... [--type A|AAAA|both] "
+	  "[--in-turn]\n"
+	  "    [--again] [--timeout MS] [--bind ADDR] [--device DEV] [--unicast-if DEV] [--mark "
+	  "N]" },
+	{ "resolver", command_resolver, "[ADDR [PORT]]" },
 	{ "forks", command_forks, "N [--exec] [--seconds S]" },
 	{ "netns-cookie", command_netns_cookie, "" },
 	{ "pause", command_pause, "" },

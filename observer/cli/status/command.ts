@@ -31,9 +31,9 @@ export async function statusCommand(config: Config, { json, watch }: StatusOptio
   }
 }
 
-/** Degraded when nobody looks after the pods, or when the agent says that something is wrong. */
-export function exitCode({ agent, pods }: StatusReport): ExitCode {
-  const well = agent.running && agent.ready && agent.problems.length === 0
+/** Degraded when nobody looks after the pods, when the operator has paused it all, or when the agent says that something is wrong. */
+export function exitCode({ agent, paused, pods }: StatusReport): ExitCode {
+  const well = agent.running && agent.ready && agent.problems.length === 0 && !paused
   return well && pods.every(({ lastError }) => lastError === undefined) ? EXIT.fine : EXIT.degraded
 }
 

@@ -18,15 +18,19 @@ const COLOURS: Readonly<Record<PodState, number | undefined>> = {
   verified: GREEN,
   leaving: YELLOW,
   outside: undefined,
+  observed: YELLOW,
   unsupported: RED,
   failed: RED
 }
+
+const SHOWN: Readonly<Partial<Record<PodState, string>>> = { observed: 'would be steered' }
 
 /** @param now Unix time in milliseconds */
 export function statusText(report: StatusReport, style: Style, now: number): string {
   const inside = report.pods.filter(({ outside }) => !outside)
   const outside = report.pods.filter((pod) => pod.outside)
   const parts = [
+    modeText(report, style),
     headText(report, now),
     inside.length === 0 ? 'No pod is in the mesh.\n' : insideTable(inside, style, now),
     ...(outside.length === 0 ? [] : [`Outside the mesh:\n${outsideTable(outside, style, now)}`]),
@@ -35,9 +39,24 @@ export function statusText(report: StatusReport, style: Style, now: number): str
   return parts.filter((part) => part !== '').join('\n')
 }
 
-function headText({ agent, ztunnels, refusedZtunnels, version }: StatusReport, now: number): string {
+function modeText({ mode, paused }: StatusReport, { colours }: Style): string {
+  const lines = [
+    ...(paused
+      ? [
+          'PAUSED: every new connection passes in the clear, none is steered or held. `sluice resume` ends that.'
+        ]
+      : []),
+    ...(mode === 'observe'
+      ? ['Mode observe: every connection passes, what would be steered or held is counted.']
+      : [])
+  ]
+  const text = lines.map((line) => (colours ? `\x1b[${YELLOW}m${line}\x1b[0m\n` : `${line}\n`))
+  return text.join('')
+}
+
+function headText({ agent, mode, ztunnels, refusedZtunnels, version }: StatusReport, now: number): string {
   if (!agent.running) {
-    return `No agent runs. This is what the kernel still holds: pods stay steered, changes are not followed.\n`
+    return `No agent runs. This is what the kernel still holds: pods stay as they are, changes are not followed.\n`
   }
   const since = ageText(agent.startedAt, now)
   const ready = agent.ready ? 'ready' : 'not ready yet'
@@ -47,7 +66,8 @@ function headText({ agent, ztunnels, refusedZtunnels, version }: StatusReport, n
   for (const { pid, cgroup, connectedAt } of ztunnels) {
     lines.push(`ztunnel (pid ${pid}, ${cgroup}) has been connected for ${ageText(connectedAt, now)}.`)
   }
-  if (ztunnels.length === 0) lines.push('No ztunnel is connected: pods that join are held until one is.')
+  if (ztunnels.length === 0 && mode === 'enforce')
+    lines.push('No ztunnel is connected: pods that join are held until one is.')
   if (refusedZtunnels > 0)
     lines.push(`Refused on the ZDS socket, because they are not ztunnel: ${refusedZtunnels}.`)
   lines.push(...agent.problems.map((problem) => `Problem: ${problem}`))
@@ -70,7 +90,7 @@ function insideTable(pods: readonly PodStatus[], style: Style, now: number): str
   const rows = pods.map((pod) => [
     pod.namespace || '?',
     pod.name || '?',
-    { text: pod.state, colour: COLOURS[pod.state] },
+    { text: SHOWN[pod.state] ?? pod.state, colour: COLOURS[pod.state] },
     ageText(pod.since, now),
     String(pod.steered),
     String(pod.refused),
@@ -87,7 +107,7 @@ function outsideTable(pods: readonly PodStatus[], style: Style, now: number): st
   const rows = pods.map((pod) => [
     pod.namespace || '?',
     pod.name || '?',
-    { text: pod.state, colour: COLOURS[pod.state] },
+    { text: SHOWN[pod.state] ?? pod.state, colour: COLOURS[pod.state] },
     ageText(pod.since, now),
     pod.ips.join(',') || '-',
     pod.cgroup ?? pod.cgroupId,

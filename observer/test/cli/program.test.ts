@@ -103,7 +103,7 @@ describe('beside a running agent', () => {
     const { spawn } = await import('node:child_process')
     const { text } = await import('node:stream/consumers')
     const socket = join(directory, 's')
-    const server = await serveControl(socket, { status: () => report })
+    const server = await serveControl(socket, { status: () => report, setLogLevel: () => 'info' })
     try {
       const child = spawn(process.execPath, [main, ...args, '--control-socket', socket], { stdio: 'pipe' })
       const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
@@ -118,6 +118,18 @@ describe('beside a running agent', () => {
     const { status, stdout } = await asked(['status', '--json'])
     expect(JSON.parse(stdout)).toEqual(report)
     expect(status).toBe(1)
+  })
+
+  it('log-level changes it, and says what it was', async () => {
+    expect(await asked(['log-level', 'debug'])).toEqual({
+      status: 0,
+      stdout: 'debug (was info)\n',
+      stderr: ''
+    })
+    expect(await asked(['log-level', 'loud'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('fatal')
+    })
   })
 
   it('status prints tables without colours into a pipe', async () => {

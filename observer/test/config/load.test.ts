@@ -25,6 +25,7 @@ const NAMES = ['', 'Upper', 'under_score', '-x', 'x-', 'a b', 'x'.repeat(64)]
 
 /** What each setting must refuse, as text: the same in the environment and on the command line. */
 const REFUSED: Readonly<Record<string, readonly string[]>> = {
+  mode: ['', 'paused', 'Observe'],
   source: ['', 'Manifest', 'docker'],
   'manifest.directory': PATHS,
   cgroupRoots: ['kubepods', '/a,b', '/a/../b', '/'],
@@ -34,6 +35,9 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   'ztunnel.namespace': NAMES,
   'ztunnel.serviceAccount': ['', 'Upper', 'a_b', 'x'.repeat(254)],
   'ztunnel.cgroup': PATHS,
+  'kubelet.exempt': ['', 'yes'],
+  'kubelet.cgroup': PATHS,
+  dnsCapture: ['', 'yes'],
   excludeNamespaces: ['Upper', 'a,b_', 'a,,b'],
   allowPodOptOut: ['', 'yes', '1', 'True'],
   strict: ['', 'yes', '1', 'True'],
@@ -54,9 +58,28 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   'steering.priority': ['0', '32765', '-1'],
   'steering.protocol': ['0', '4', '256'],
   controlSocket: SOCKETS,
+  'metrics.address': [
+    '',
+    '15014',
+    ':15014',
+    'localhost:1',
+    '127.0.0.1',
+    '::1:1',
+    '[1.2.3.4]:1',
+    '1.2.3.4:65536'
+  ],
   'log.level': ['', 'INFO', 'verbose'],
   'log.format': ['', 'xml']
 }
+
+it.each([
+  ['0', undefined],
+  ['127.0.0.1:15014', { host: '127.0.0.1', port: 15014 }],
+  ['0.0.0.0:0', { host: '0.0.0.0', port: 0 }],
+  ['[fd00::1]:65535', { host: 'fd00::1', port: 65_535 }]
+])('metrics.address %s is taken', (text, address) => {
+  expect(loadConfig({ flags: { 'metrics.address': text } }).metrics).toEqual({ address })
+})
 
 describe('a refused value', () => {
   it('is known of every setting', () => {

@@ -17,7 +17,13 @@ const V4 = words('00000000000000000000ffff0a000001')
 const V6 = words('fd000000000000000000000000000001')
 
 describe('the pinned state', () => {
-  const verdict = { VERDICT_PASS: 1, VERDICT_UNKNOWN: 2, VERDICT_HELD: 3, VERDICT_STEER: 4 }
+  const verdict = {
+    VERDICT_PASS: 1,
+    VERDICT_UNKNOWN: 2,
+    VERDICT_HELD: 3,
+    VERDICT_STEER: 4,
+    VERDICT_OBSERVE: 5
+  }
   const counter = { COUNT_STEERED: 0, COUNT_REFUSED_HELD: 1, COUNTERS: 2 }
   const clocks = { realtimeMs: Date.parse('2026-01-01T00:01:00Z'), monotonicNs: 90_000_000_000n }
   const pod = { verdict: 4, netns: 7n, since: 30_000_000_000n, ip: [V4, V6] }
@@ -26,6 +32,8 @@ describe('the pinned state', () => {
     pods: new Map(),
     records: new Map(),
     stats: new Map(),
+    mode: 'enforce',
+    paused: false,
     counters: [5n, 2n],
     paths: new Map()
   }
@@ -42,6 +50,8 @@ describe('the pinned state', () => {
     expect(result).toEqual({
       version: '0.1.0',
       agent: { running: false },
+      mode: 'enforce',
+      paused: false,
       ztunnels: [],
       pods: [
         {
@@ -69,6 +79,10 @@ describe('the pinned state', () => {
     expect(statusReport.safeParse(result).success).toBe(true)
   })
 
+  it('says what mode the kernel is in', () => {
+    expect(report({ mode: 'observe', paused: true })).toMatchObject({ mode: 'observe', paused: true })
+  })
+
   it('shows a pod that came after the agent died, with the time of its verdict', () => {
     const [status] = report({
       pods: new Map([[9n, { ...pod, verdict: 2, netns: 0n, ip: [NONE, NONE] }]])
@@ -86,6 +100,7 @@ describe('the pinned state', () => {
     [3, 'joining', 'joining', false],
     [4, 'outside', 'enrolled', false],
     [4, 'nonsense', 'enrolled', false],
+    [5, 'verified', 'observed', false],
     [9, 'verified', 'failed', false]
   ])('verdict %i of a pod recorded as %s is shown as %s', (value, state, expected, outside) => {
     const pods = new Map([[9n, { ...pod, verdict: value }]])

@@ -13,6 +13,8 @@ export const report: StatusReport = {
     ready: true,
     problems: ['manifest /m/broken.yaml: line 3 is not YAML']
   },
+  mode: 'enforce',
+  paused: false,
   ztunnels: [{ pid: 77, cgroup: '/kubepods/podz', connectedAt: '2026-01-02T00:01:00.000Z' }],
   pods: [
     {

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import { isAgentRunning, requestStatus } from '../../control/client.ts'
+import { isAgentRunning, requestLogLevel, requestStatus } from '../../control/client.ts'
 import { serveControl } from '../../control/server.ts'
 import { report } from './report.ts'
 
@@ -21,8 +21,10 @@ beforeEach(() => {
   return () => rmSync(directory, { recursive: true })
 })
 
-async function serve(status = () => report) {
-  const server = await serveControl(path, { status })
+const setLogLevel = () => 'info'
+
+async function serve(status = () => report, change: (level: string) => string = setLogLevel) {
+  const server = await serveControl(path, { status, setLogLevel: change })
   onTestFinished(() => server.close())
   return server
 }
@@ -44,7 +46,7 @@ describe('the control socket', () => {
 
   it('of a running agent is not taken over', async () => {
     await serve()
-    await expect(serveControl(path, { status: () => report })).rejects.toMatchObject({
+    await expect(serveControl(path, { status: () => report, setLogLevel })).rejects.toMatchObject({
       code: 'SLUICE_ERR_CONTROL_BUSY',
       message: expect.stringContaining(path)
     })
@@ -70,7 +72,7 @@ describe('the control socket', () => {
     const server = await serve()
     await server.close()
     writeFileSync(path, 'precious')
-    await expect(serveControl(path, { status: () => report })).rejects.toMatchObject({
+    await expect(serveControl(path, { status: () => report, setLogLevel })).rejects.toMatchObject({
       code: 'SLUICE_ERR_CONTROL_SOCKET'
     })
     expect(statSync(path).size).toBe('precious'.length)
@@ -78,7 +80,9 @@ describe('the control socket', () => {
 
   it.each([
     ['GET', '/', 404],
-    ['POST', '/status', 405]
+    ['POST', '/status', 405],
+    ['GET', '/log-level', 405],
+    ['PUT', '/log-level', 400]
   ])('answers %s %s with %i', async (method, url, expected) => {
     await serve()
     const { promise, resolve } = Promise.withResolvers<number | undefined>()
@@ -86,6 +90,32 @@ describe('the control socket', () => {
       resolve(response.resume().statusCode)
     }).end()
     expect(await promise).toBe(expected)
+  })
+
+  it('changes the log level, and tells the former one', async () => {
+    const levels = ['info']
+    await serve(undefined, (level) => levels[levels.push(level) - 2] ?? '')
+    expect(await requestLogLevel(path, 'debug')).toEqual({ former: 'info' })
+    expect(await requestLogLevel(path, 'warn')).toEqual({ former: 'debug' })
+  })
+
+  it.each([
+    ['{"level":"loud"}', 400],
+    ['{"level":', 400],
+    [JSON.stringify({ level: 'debug', more: 'x'.repeat(2000) }), 400]
+  ])('refuses the log level %.20s', async (body, expected) => {
+    const asked: string[] = []
+    await serve(undefined, (level) => String(asked.push(level)))
+    const { promise, resolve } = Promise.withResolvers<number | undefined>()
+    const sent = request(
+      { socketPath: path, method: 'PUT', path: '/log-level', agent: false },
+      (response) => {
+        resolve(response.resume().statusCode)
+      }
+    )
+    sent.end(body)
+    expect(await promise).toBe(expected)
+    expect(asked).toEqual([])
   })
 
   it('says why there is no report', async () => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Membership } from '../../membership/membership.ts'
+import { NO_TRAITS } from '../../membership/traits.ts'
 import type { Pod } from '../../pods/pod.ts'
 import { type PodCgroup, type PodState, unseen } from '../../pods/state.ts'
 
@@ -31,6 +32,7 @@ export function membership(decision: Membership['decision'], change: Partial<Mem
     reason: `it is ${decision}`,
     warnings: [],
     neverHeld: false,
+    traits: NO_TRAITS,
     ...change
   }
 }

@@ -54,6 +54,18 @@ describe('status', () => {
     expect(text).toContain('No ztunnel is connected')
   })
 
+  it('says first that everything is paused', () => {
+    expect(statusText({ ...report, paused: true }, plain, now)).toMatch(/^PAUSED: .*sluice resume/)
+  })
+
+  it('says of an observing agent which pods would be steered, and asks for no ztunnel', () => {
+    const pods = report.pods.map((pod) => ({ ...pod, state: 'observed' as const, outside: false }))
+    const text = statusText({ ...report, mode: 'observe', ztunnels: [], pods }, plain, now)
+    expect(text).toMatch(/^Mode observe: /)
+    expect(text).toMatch(/shop +cart +would be steered/)
+    expect(text).not.toContain('No ztunnel')
+  })
+
   it('has borders on a terminal, and colours unless they are turned off', () => {
     const coloured = statusText(report, { terminal: true, colours: true }, now)
     expect(coloured).toContain('│')
@@ -76,6 +88,8 @@ describe('its exit code', () => {
 
   it.each([
     ['a ready agent without problems', well, 0],
+    ['an observing agent', { ...well, mode: 'observe' }, 0],
+    ['a pause', { ...well, paused: true }, 1],
     ['a problem', report, 1],
     ['a pod with an error', { ...well, pods: report.pods }, 1],
     [

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { Logger } from 'pino'
+import type { Config } from '../config/schema.ts'
+import type { EffectClock } from '../metrics/effect-clock.ts'
+import type { PodSource } from '../sources/source.ts'
+import type { Listen } from '../ztunnel/server.ts'
+import type { KernelSide } from './kernel-side.ts'
+import type { Node } from './node.ts'
+
+/** What the composition root hands to the agent. */
+export interface AgentParts {
+  readonly config: Config
+  readonly log: Logger
+  readonly node: Node
+  readonly kernel: KernelSide
+  readonly source: PodSource
+  readonly listen: Listen
+  readonly clock: EffectClock
+}
