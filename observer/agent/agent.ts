@@ -77,12 +77,8 @@ export class Agent {
       authorize: agentAuthorize({ config, policy, node, kubepods: this.#kubepods, roster: this.#roster })
     })
     this.#zds.beforeFirstAdd = async (ztunnel) => kernel.admitZtunnel(ztunnel)
-    const shared = {
-      entries: kernel.entries,
-      lookups: kernel.lookups,
-      listeners: new Listeners(kernel.maps.listener, () => this.#ztunnels),
-      log
-    }
+    const listeners = new Listeners(kernel.maps.listener, () => this.#ztunnels)
+    const shared = { entries: kernel.entries, lookups: kernel.lookups, listeners, log }
     this.#reconciler = new Reconciler({
       ...shared,
       zds: this.#zds,

@@ -12,7 +12,15 @@ export function factsOf(change: Partial<Facts> = {}): Facts {
       podState({ ...inside, phase: 'verified', verdict: 'steer' }),
       podState({ ...inside, uid: 'u2', phase: 'held', verdict: 'held' })
     ],
-    ztunnels: [{ id: 1, pid: 77, cgroup: { id: 5n, path: '/cg/ztunnel', level: 1 }, connectedAt: 0 }],
+    ztunnels: [
+      {
+        id: 1,
+        pid: 77,
+        cgroup: { id: 5n, path: '/cg/ztunnel', level: 1 },
+        connectedAt: 0,
+        isAlive: () => true
+      }
+    ],
     mode: 'enforce',
     paused: false,
     drift: { rule: 2 },
