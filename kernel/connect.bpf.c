@@ -126,8 +126,8 @@ static __always_inline int steer(struct bpf_sock_addr *ctx, struct pod *pod, con
 }
 
 /* Counts what enforcing would do; a socket that ztunnel was to have must not reach it by its former mark. */
-static __always_inline int let_pass(struct bpf_sock_addr *ctx, struct pod *pod, u32 verdict,
-				    const struct addr *dst)
+static __always_inline int let_pass(struct bpf_sock_addr *ctx, const struct settings *set,
+				    struct pod *pod, u32 verdict, const struct addr *dst)
 {
 	switch (verdict) {
 	case VERDICT_STEER:
@@ -137,6 +137,9 @@ static __always_inline int let_pass(struct bpf_sock_addr *ctx, struct pod *pod, 
 		break;
 	case VERDICT_PASS:
 		count(COUNT_PASSED);
+		break;
+	case VERDICT_NESTED:
+		count(set->nested == NESTED_PASS ? COUNT_NESTED_PASSED : COUNT_WOULD_HOLD);
 		break;
 	default:
 		count(COUNT_WOULD_HOLD);
@@ -171,7 +174,7 @@ static __always_inline int handle_connect(struct bpf_sock_addr *ctx, struct addr
 
 	verdict = whose(netns, set, &pod);
 	if (!enforces() || verdict == VERDICT_OBSERVE)
-		return let_pass(ctx, pod, verdict, &dst);
+		return let_pass(ctx, set, pod, verdict, &dst);
 	switch (verdict) {
 	case VERDICT_UNKNOWN:
 		return refuse(COUNT_REFUSED_UNKNOWN, pod);

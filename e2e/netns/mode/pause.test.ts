@@ -9,6 +9,7 @@ import { endpoint, expectPlain, expectSteered } from '../setup/route.ts'
 
 const PORT = 8080
 const REFUSED = { ok: false, errno: 'ECONNREFUSED' }
+const ASKED = [['--udp'], ['--udp', '--connected']] as const
 const DOWN = { status: 1, paused: true }
 
 describe('a pause', () => {
@@ -25,6 +26,7 @@ describe('a pause', () => {
 
   beforeAll(async () => {
     await peer().serve(PORT, '--echo')
+    await peer().serve(53, '--udp')
     await app().serve(PORT)
   })
 
@@ -121,9 +123,18 @@ describe('a pause', () => {
     await agent.until(({ ztunnels }) => ztunnels.length === 0)
     const held = await world.pod({ name: 'held', annotations: { [JOIN]: 'true' } })
     await agent.untilPod(held, ['held', 'failed'])
-    for (const family of FAMILIES) expect(await held.connect(peer()[family], PORT)).toMatchObject(REFUSED)
+    for (const family of FAMILIES) {
+      expect(await held.connect(peer()[family], PORT)).toMatchObject(REFUSED)
+      for (const manner of ASKED)
+        expect(await held.connect(peer()[family], 53, ...manner)).toMatchObject(REFUSED)
+    }
     await agent.cli('pause')
-    for (const family of FAMILIES) expectPlain(await held.connect(peer()[family], PORT))
+    for (const family of FAMILIES) {
+      expectPlain(await held.connect(peer()[family], PORT))
+      const from = endpoint(peer()[family], 53)
+      for (const manner of ASKED)
+        expect(await held.connect(peer()[family], 53, ...manner)).toMatchObject({ ok: true, from })
+    }
     const unknown = await world.pod({ name: 'unknown', listed: false })
     for (const family of FAMILIES) expectPlain(await unknown.connect(peer()[family], PORT))
     await agent.cli('resume')
