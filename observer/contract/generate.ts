@@ -54,7 +54,10 @@ function mapText(objects: ReadonlyMap<string, Described>, contract: Described['t
   for (const { maps } of objects.values()) {
     for (const map of maps) {
       if (!isShared(map.keyType, contract) || !isShared(map.valueType, contract)) continue
-      lines.set(map.name, `  ${map.name}: { key: ${typeText(map.keyType)}; value: ${typeText(map.valueType)} }`)
+      lines.set(
+        map.name,
+        `  ${map.name}: { key: ${typeText(map.keyType)}; value: ${typeText(map.valueType)} }`
+      )
     }
   }
   return ['export interface MapTypes {', ...[...lines.values()].sort(), '}'].join('\n')

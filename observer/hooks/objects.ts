@@ -4,7 +4,7 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { type MapTypes, objects as described } from '#contract'
+import { objects as described, type MapTypes } from '#contract'
 import { BpfMap, BpfObject, NativeError } from '#native'
 import { SluiceError } from '../errors/error.ts'
 import type { KernelMaps } from '../maps/kernel-maps.ts'
@@ -45,7 +45,9 @@ export function loadHooks(
         BpfObject.load(join(directory, file), {
           pinMapsIn: pins,
           maxEntries: sizesOf(maps, pins, sizes),
-          knobs: Object.fromEntries(Object.entries(knobs).filter(([knob]) => (names as readonly string[]).includes(knob)))
+          knobs: Object.fromEntries(
+            Object.entries(knobs).filter(([knob]) => (names as readonly string[]).includes(knob))
+          )
         })
       )
     } catch (error) {

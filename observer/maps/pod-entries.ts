@@ -41,7 +41,10 @@ export class PodEntries {
   /** How the kernel captures a namespace now. */
   readTraits(netns: bigint): Traits {
     const flags = this.#maps.netns_pod.get(netns)?.flags ?? 0
-    return { dns: (flags & pod_flag.POD_DNS) !== 0, bypassInbound: (flags & pod_flag.POD_BYPASS_INBOUND) !== 0 }
+    return {
+      dns: (flags & pod_flag.POD_DNS) !== 0,
+      bypassInbound: (flags & pod_flag.POD_BYPASS_INBOUND) !== 0
+    }
   }
 
   /**
