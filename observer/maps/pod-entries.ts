@@ -70,8 +70,14 @@ export class PodEntries {
     }
   }
 
-  forgetNetns(netns: bigint, addresses: PodAddresses): void {
-    for (const ip of addresses.more) this.#maps.own_addr.delete({ netns, addr: addressOf(ip) })
+  /** @param addresses those that were written; undefined: a former agent wrote them, and they are looked for */
+  forgetNetns(netns: bigint, addresses: PodAddresses | undefined): void {
+    const { own_addr } = this.#maps
+    own_addr.deleteBatch(
+      addresses === undefined
+        ? own_addr.keys().filter((key) => key.netns === netns)
+        : addresses.more.map((ip) => ({ netns, addr: addressOf(ip) }))
+    )
     this.#maps.pod_stat.delete(netns)
     this.#maps.netns_pod.delete(netns)
   }

@@ -5,7 +5,6 @@
 import type { Logger } from 'pino'
 import { type Observable, Subject } from 'rxjs'
 import { causeText } from '../errors/error.ts'
-import { NO_ADDRESSES } from '../maps/pod-entries.ts'
 import type { Steering } from '../netns/plan.ts'
 import { PodNetns } from '../netns/pod-netns.ts'
 import type { Effect, Input } from '../pods/effect.ts'
@@ -209,7 +208,7 @@ export class Reconciler {
     if (dwelling?.netns.cookie === netns) this.#turnAway(uid)
     if (cgroup !== undefined) entries.forget(cgroup)
     if (netns !== undefined) {
-      entries.forgetNetns(netns, dwelling?.netns.addresses ?? NO_ADDRESSES)
+      entries.forgetNetns(netns, dwelling?.netns.cookie === netns ? dwelling.netns.addresses : undefined)
       lookups.remove(netns)
     }
     this.#errands.run(uid, async () => {
