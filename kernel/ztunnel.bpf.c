@@ -8,8 +8,21 @@
 #include "exempt.bpf.h"
 #include "kernel.bpf.h"
 #include "listeners.bpf.h"
+#include "mark.bpf.h"
 #include "pods.bpf.h"
 #include "sluice.h"
+
+/*
+ * ztunnel gives its listeners a mark of its own, and so to what they accept. The application's kernel
+ * answers without a socket (TIME_WAIT, resets) under the mark that it is sent, by fwmark_reflect: with
+ * ours the answer comes round to ztunnel, with any other it would leave the pod for the real server.
+ */
+static __always_inline long mark_replies(struct bpf_sock_ops *ctx)
+{
+	u32 mark = steer_mark;
+
+	return bpf_setsockopt(ctx, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
+}
 
 static __always_inline void register_listener(struct bpf_sock_ops *ctx, u64 netns)
 {
@@ -19,6 +32,10 @@ static __always_inline void register_listener(struct bpf_sock_ops *ctx, u64 netn
 		return;
 	if (!bpf_map_lookup_elem(&netns_pod, &netns))
 		return;
+	if (key.port == ZTUNNEL_OUTBOUND && mark_replies(ctx)) {
+		count(COUNT_LISTENER_FAILED);
+		return;
+	}
 	if (!bpf_sock_hash_update(ctx, &listener, &key, BPF_NOEXIST)) {
 		count(COUNT_LISTENERS);
 		return;
