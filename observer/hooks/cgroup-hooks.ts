@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which programs are attached to which cgroup.
 
-import { basename, join } from 'node:path'
 import { unlinkSync } from 'node:fs'
-import { NativeError, Link, type Program } from '#native'
+import { basename, join } from 'node:path'
+import { Link, NativeError, type Program } from '#native'
 import { Attachment, inodeOf, linkPath, pinnedNames } from './attachment.ts'
 import type { KernelObjects } from './objects.ts'
 
@@ -98,7 +98,7 @@ function isGone(path: string): boolean {
     link.info()
     return false
   } catch (error) {
-    if (error instanceof NativeError && error.code === 'EBPF_LINK_GONE') return true
+    if (error instanceof NativeError && error.code === 'SLUICE_NATIVE_EBPF_LINK_GONE') return true
     throw error
   }
 }

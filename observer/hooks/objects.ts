@@ -4,7 +4,7 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { type MapTypes, objects as described } from '#contract'
+import { objects as described, type MapTypes } from '#contract'
 import { BpfMap, BpfObject, NativeError } from '#native'
 import { SluiceError } from '../errors/error.ts'
 import type { KernelMaps } from '../maps/kernel-maps.ts'
@@ -45,7 +45,9 @@ export function loadHooks(
         BpfObject.load(join(directory, file), {
           pinMapsIn: pins,
           maxEntries: sizesOf(maps, pins, sizes),
-          knobs: Object.fromEntries(Object.entries(knobs).filter(([knob]) => (names as readonly string[]).includes(knob)))
+          knobs: Object.fromEntries(
+            Object.entries(knobs).filter(([knob]) => (names as readonly string[]).includes(knob))
+          )
         })
       )
     } catch (error) {
@@ -89,7 +91,7 @@ function mapsOf(objects: KernelObjects): KernelMaps {
 }
 
 function loadError(file: string, error: unknown): SluiceError {
-  if (error instanceof NativeError && error.code === 'EBPF_PERMISSION') {
+  if (error instanceof NativeError && error.code === 'SLUICE_NATIVE_EBPF_PERMISSION') {
     return new SluiceError('SLUICE_ERR_HOOKS_PERMISSION', { file }, error)
   }
   return new SluiceError('SLUICE_ERR_HOOKS_LOAD', { file }, error)

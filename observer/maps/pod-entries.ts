@@ -92,7 +92,7 @@ export class PodEntries {
     try {
       this.#maps.pod_record.set(cgroup, record)
     } catch (error) {
-      if (!(error instanceof NativeError) || !error.code.endsWith('EBPF_MAP_FULL')) throw error
+      if (!(error instanceof NativeError) || error.code !== 'SLUICE_NATIVE_EBPF_MAP_FULL') throw error
     }
   }
 
