@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes a pod into the mesh, in the order in which each step leaves nothing open: first the lookup that
-// drops, then the routing, then ztunnel, and only then the verdict that steers. Every step may be repeated.
+// Takes a pod into the mesh, in the order in which each step leaves nothing open: first the lookup that drops and
+// the routing, which nothing is marked for yet, then ztunnel, and only then the verdict that steers. Every step may
+// be repeated.
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { listener_slot, ztunnel_port } from '#contract'
 import type { Config } from '../config/schema.ts'
@@ -56,8 +58,13 @@ export async function enrol(
   parts.entries.write(cgroup.id, netns.cookie, verdict, netns.addresses)
   const adopted = dwelling.lookup === undefined && parts.lookups.has(netns.cookie)
   dwelling.lookup?.close()
-  dwelling.lookup = parts.lookups.attach(netns.cookie, netns.fd)
-  await netns.prepare(adopted)
+  // Loading the program takes this thread about as long as the routing takes its own.
+  const attach = async () => {
+    await nextTurn()
+    signal.throwIfAborted()
+    dwelling.lookup = parts.lookups.attach(netns.cookie, netns.fd)
+  }
+  await Promise.all([netns.prepare(adopted), attach()])
   signal.throwIfAborted()
   const { uid, name, namespace, serviceAccount } = pod
   await unlessAborted(parts.zds.offer({ uid, name, namespace, serviceAccount, netnsFd: netns.fd }), signal)
@@ -82,15 +89,13 @@ async function unlessAborted(offer: Promise<void>, signal: AbortSignal): Promise
 
 const PROXY_PORTS = [ztunnel_port.ZTUNNEL_OUTBOUND, ztunnel_port.ZTUNNEL_INBOUND]
 
+const ZTUNNEL_SLOTS = [listener_slot.SLOT_ZTUNNEL, listener_slot.SLOT_UPGRADE]
+
 /** The ports of ztunnel in that namespace that have no listener of its own. */
 export function missingListeners(listeners: KernelMaps['listener'], netns: bigint): number[] {
-  const present = new Set(
-    listeners
-      .keys()
-      .filter((key) => key.netns === netns && key.slot !== listener_slot.SLOT_PARKED)
-      .map(({ port }) => port)
-  )
-  return PROXY_PORTS.filter((port) => !present.has(port))
+  const listens = (port: number) =>
+    ZTUNNEL_SLOTS.some((slot) => listeners.get({ netns, port, slot }) !== undefined)
+  return PROXY_PORTS.filter((port) => !listens(port))
 }
 
 function requireListeners(listeners: KernelMaps['listener'], netns: bigint, pod: string): void {

@@ -25,7 +25,12 @@ function enrolment(option: EnrolmentParts['establishedConnections'], before: Ver
     entries: { writeNetns: vi.fn(), write: (_: bigint, __: bigint, verdict: string) => events.push(verdict) },
     lookups: { has: () => false, attach: () => ({ close: vi.fn() }) },
     listeners: {
-      keys: () => PORTS.map((port) => ({ netns: NETNS, port, slot: listener_slot.SLOT_ZTUNNEL }))
+      get: (key: { netns: bigint; port: number; slot: number }) =>
+        key.netns === NETNS &&
+        PORTS.some((port) => port === key.port) &&
+        key.slot === listener_slot.SLOT_ZTUNNEL
+          ? 1n
+          : undefined
     },
     zds: { keep: vi.fn(), offer: vi.fn(async () => events.push('acknowledged')) },
     establishedConnections: option,
