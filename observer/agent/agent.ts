@@ -178,6 +178,7 @@ export class Agent {
   }
 
   #hear(fact: Fact): void {
+    if (fact.kind === 'netns-seen') this.#reconciler.saw(fact.cgroup, fact.pid)
     for (const { state, effects } of this.#roster.hear(fact)) {
       if (state.cgroup !== undefined) this.#parts.kernel.entries.record(state.cgroup.id, recordOf(state))
       for (const effect of effects) this.#reconciler.perform(effect, state)
