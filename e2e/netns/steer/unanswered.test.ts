@@ -16,7 +16,17 @@ const BACKLOG = 129
 const OPTIONS = ['SO_BINDTODEVICE:eth0', 'SO_BINDTOIFINDEX:%eth0', 'SO_MARK:0', 'SO_MARK:7'] as const
 const PROTOCOLS = [['TCP'], ['MPTCP', '--mptcp']] as const
 
-const node = mesh({ enrolled: ['app'], outsiders: ['server'] })
+/** In IPv6 a device alone does not do: there the rule that refuses still sees the mark. */
+const LEAKS = [
+  ['ipv4', 'SO_BINDTODEVICE:eth0'],
+  ['ipv4', 'SO_BINDTOIFINDEX:%eth0'],
+  ['ipv4', 'SO_MARK:0'],
+  ['ipv4', 'SO_MARK:0', '--mptcp'],
+  ['ipv6', 'SO_MARK:0'],
+  ['ipv6', 'SO_MARK:0', '--mptcp']
+] as const
+
+const node = mesh({ enrolled: ['app'], plain: ['plain'], outsiders: ['server'] })
 let server: Server
 
 beforeAll(async () => {
@@ -42,7 +52,7 @@ describe('a socket option while the SYN is unanswered', () => {
       const all = attempts.map(([option, protocol]) => dialled(family, option, ...protocol))
       for (const [index, connected] of (await Promise.all(all)).entries()) {
         const [option, protocol] = attempts[index] as (typeof attempts)[number]
-        const what = `${option} ${protocol}`
+        const what = [option, ...protocol].join(' ')
         expect(connected, what).toMatchObject({ ok: false, errno: 'TIMEOUT' })
         expect(connected.after, what).toEqual([{ option, ok: false, errno: 'EPERM' }])
       }
@@ -57,15 +67,23 @@ describe('a socket option while the SYN is unanswered', () => {
     expect(server.seen).toEqual([])
   })
 
-  it('leaks without the guard', async () => {
+  it.each(FAMILIES.flatMap((family) => PROTOCOLS.map((protocol) => [family, protocol] as const)))(
+    'is the application’s own affair outside the mesh: %s, %s',
+    async (family, [, ...protocol]) => {
+      const options = ['--set-after', 'SO_MARK:7', ...protocol]
+      const connected = await node.pod('plain').connect(node.outsider('server')[family], PORT, ...options)
+      expect(connected.after?.map(({ ok }) => ok)).toEqual([true])
+      expectPlain(connected)
+    }
+  )
+})
+
+describe('without the guard', () => {
+  it('connections leave in the clear', async () => {
     await without(node, 'setsockopt', async () => {
-      const options = ['SO_BINDTODEVICE:eth0', 'SO_BINDTOIFINDEX:%eth0', 'SO_MARK:0']
-      const all = options.map((option) => dialled('ipv4', option))
+      const all = LEAKS.map(([family, option, ...protocol]) => dialled(family, option, ...protocol))
       for (const connected of await Promise.all(all)) expectPlain(connected)
-      const six = await Promise.all(options.map((option) => dialled('ipv6', option)))
-      console.log(six)
       node.ztunnel.resume()
     })
-    expect(server.seen.length).toBeGreaterThan(0)
   })
 })
