@@ -25,10 +25,8 @@ static __always_inline bool is_ztunnel_port(u32 port)
 	return port == ZTUNNEL_OUTBOUND || port == ZTUNNEL_INBOUND;
 }
 
-static __always_inline int hand_to(struct bpf_sk_lookup *ctx, const struct pod *pod, u16 port)
+static __always_inline int hand_to(struct bpf_sk_lookup *ctx, u16 port)
 {
-	struct pod_stat *stat;
-
 	for (u16 slot = 0; slot < SLOTS; slot++) {
 		struct listener_key key = { .netns = lookup_netns, .port = port, .slot = slot };
 		struct bpf_sock *sk = bpf_map_lookup_elem(&listener, &key);
@@ -44,9 +42,6 @@ static __always_inline int hand_to(struct bpf_sk_lookup *ctx, const struct pod *
 			continue;
 		}
 		count(port == ZTUNNEL_OUTBOUND ? COUNT_INBOUND_OUTBOUND : COUNT_INBOUND_INBOUND);
-		stat = stat_of(pod);
-		if (stat && port == ZTUNNEL_INBOUND)
-			__sync_fetch_and_add(&stat->accepted, 1);
 		return SK_PASS;
 	}
 	return drop(COUNT_DROPPED_NO_LISTENER);
@@ -85,7 +80,7 @@ int lookup(struct bpf_sk_lookup *ctx)
 		return drop(COUNT_DROPPED_GUARD);
 	/* Only our mark brings a foreign destination over lo: it was dialled just before the pod began to leave. */
 	if (pod->verdict == VERDICT_PASS)
-		return looped && !own && !local ? hand_to(ctx, pod, ZTUNNEL_OUTBOUND) : SK_PASS;
+		return looped && !own && !local ? hand_to(ctx, ZTUNNEL_OUTBOUND) : SK_PASS;
 	if (local || (own && addr_is_own(pod, &conn.src)))
 		return SK_PASS;
 	if (pod->verdict != VERDICT_STEER)
@@ -97,8 +92,8 @@ int lookup(struct bpf_sk_lookup *ctx)
 		return SK_PASS;
 	}
 	if (own)
-		return looped ? drop(COUNT_DROPPED_LOOP) : hand_to(ctx, pod, ZTUNNEL_INBOUND);
-	return looped ? hand_to(ctx, pod, ZTUNNEL_OUTBOUND) : drop(COUNT_DROPPED_FOREIGN);
+		return looped ? drop(COUNT_DROPPED_LOOP) : hand_to(ctx, ZTUNNEL_INBOUND);
+	return looped ? hand_to(ctx, ZTUNNEL_OUTBOUND) : drop(COUNT_DROPPED_FOREIGN);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

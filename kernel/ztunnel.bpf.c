@@ -80,6 +80,20 @@ static __always_inline void end_connection(struct bpf_sock_ops *ctx, u64 netns)
 		bpf_map_delete_elem(&exempt, &conn);
 }
 
+/* Counted here: the lookup runs for a late segment of an ended connection too. */
+static __always_inline void count_accepted(struct bpf_sock_ops *ctx, u64 netns)
+{
+	struct pod *pod = bpf_map_lookup_elem(&netns_pod, &netns);
+	struct addr local = CTX_ADDR(ctx, local);
+	struct pod_stat *stat;
+
+	if (!pod || ctx->local_port == ZTUNNEL_HBONE || !addr_is_own(pod, &local))
+		return;
+	stat = stat_of(pod);
+	if (stat)
+		__sync_fetch_and_add(&stat->accepted, 1);
+}
+
 /* Replaces: "mark 0x539 -> accept" in nat PREROUTING and nat OUTPUT. */
 SEC("sockops")
 int ztunnel_tcp(struct bpf_sock_ops *ctx)
@@ -92,6 +106,9 @@ int ztunnel_tcp(struct bpf_sock_ops *ctx)
 		break;
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 		exempt_connection(ctx, netns);
+		break;
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		count_accepted(ctx, netns);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
 		end_connection(ctx, netns);
