@@ -47,7 +47,7 @@ export async function measureConnect(stage: Stage, { rounds, connections }: Conn
     { key: 'redirect', name: 'one iptables REDIRECT rule', place: redirected },
     ...SIZES.map((pods) => ({
       key: `sluice${pods}`,
-      name: `Sluice, ${pods.toLocaleString('en-US')} pods in the map`,
+      name: `Sluice, ${pods === 1 ? '1 pod' : `${pods.toLocaleString('en-US')} pods`} in the map`,
       place: steered,
       pods
     }))
