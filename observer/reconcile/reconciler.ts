@@ -4,7 +4,7 @@
 
 import type { Logger } from 'pino'
 import { type Observable, Subject } from 'rxjs'
-import { causeText } from '../errors/error.ts'
+import { adviceText, causeText } from '../errors/error.ts'
 import type { Steering } from '../netns/plan.ts'
 import { PodNetns } from '../netns/pod-netns.ts'
 import type { Effect, Input } from '../pods/effect.ts'
@@ -150,15 +150,19 @@ export class Reconciler {
       this.#answer(uid, { kind: 'enrolled', epoch })
     } catch (error) {
       if (signal.aborted) return
-      this.#answer(uid, { kind: 'enrol-failed', error: causeText(error), epoch })
+      this.#answer(uid, { kind: 'enrol-failed', error: adviceText(error), epoch })
     }
   }
 
   /** The pod's open namespace, if it is the one that the state means. */
   async #dwell(state: PodState): Promise<Dwelling | undefined> {
-    const { uid, cgroup, netns } = state
+    const { uid, cgroup, netns, pod } = state
     const held = this.#dwellings.get(uid)
-    if (held?.netns.cookie === netns) return held
+    if (held !== undefined && held.netns.cookie === netns) {
+      const { ipv4, ipv6 } = held.netns.addresses
+      if (ipv4 === undefined && ipv6 === undefined) await held.netns.readAddresses(pod?.ips ?? [])
+      return held
+    }
     if (cgroup === undefined) return undefined
     if (held !== undefined) await this.#abandon(uid, held)
     const opened = await this.#entrance.open(state)
