@@ -22,17 +22,15 @@ it('a sweep removes what dead pods left, and nothing of the living', () => {
     entries.record(cgroup, RECORD)
   }
   const removed: bigint[] = []
-  const lookups = {
-    pinned: [11n, 12n, 13n],
-    remove: (netns: bigint) => removed.push(netns)
-  } as unknown as Lookups
+  const lookupsOf = (pinned: readonly bigint[]) =>
+    ({ pinned, remove: (netns: bigint) => removed.push(netns) }) as unknown as Lookups
   const living = { cgroups: new Set([2n]), netns: new Set([12n]) }
-  expect(sweep(living, maps, lookups)).toBe(2)
+  expect(sweep(living, maps, lookupsOf([11n, 12n, 13n]))).toBe(2)
   expect(removed).toEqual([11n, 13n])
   expect(maps.cgroup_pod.keys()).toEqual([2n])
   expect(maps.pod_record.keys()).toEqual([2n])
   expect(maps.netns_pod.keys()).toEqual([12n])
   expect(maps.pod_stat.keys()).toEqual([12n])
   expect(maps.own_addr.keys().map(({ netns }) => netns)).toEqual([12n])
-  expect(sweep(living, maps, { ...lookups, pinned: [12n] } as unknown as Lookups)).toBe(0)
+  expect(sweep(living, maps, lookupsOf([12n]))).toBe(0)
 })
