@@ -24,7 +24,9 @@ export async function cleanup(config: Config, log: Logger): Promise<Removed> {
   const pins = pinPaths(config)
   const removed: Removed = { links: 0, 'rules and routes': 0, maps: 0, sockets: 0 }
   const lookups = pinnedNames(pins.links).filter((name) => name.startsWith('lookup@'))
-  const inodes = new Map(lookups.map((name) => [BigInt(name.split('@')[1] ?? 0), inodeOf(join(pins.links, name))]))
+  const inodes = new Map(
+    lookups.map((name) => [BigInt(name.split('@')[1] ?? 0), inodeOf(join(pins.links, name))])
+  )
   for (const name of pinnedNames(pins.links)) {
     unlinkSync(join(pins.links, name))
     removed.links++
@@ -36,7 +38,8 @@ export async function cleanup(config: Config, log: Logger): Promise<Removed> {
   }
   for (const directory of [pins.links, pins.maps, pins.version]) removeEmpty(directory)
   if (existsSync(pins.root) && readdirSync(pins.root).length === 0) rmdirSync(pins.root)
-  else if (existsSync(pins.root)) log.warn({ path: pins.root }, 'another version of Sluice has left its pins there')
+  else if (existsSync(pins.root))
+    log.warn({ path: pins.root }, 'another version of Sluice has left its pins there')
   for (const path of [config.controlSocket, `${config.controlSocket}.lock`, config.zds.socket]) {
     if (!existsSync(path)) continue
     rmSync(path)
@@ -78,14 +81,23 @@ async function restoreAll(
     const plan = planNetns(steering, { ipv4, ipv6, ipv6Supported: existsSync('/proc/sys/net/ipv6') })
     try {
       if (path === undefined) {
-        if (inode !== undefined) log.warn({ netns: String(cookie) }, 'network namespace has no process and no name: skipped')
+        if (inode !== undefined)
+          log.warn({ netns: String(cookie) }, 'network namespace has no process and no name: skipped')
         continue
       }
       using netns = Netns.open(path)
-      await netns.run(removing(plan, plan.sysctls.map(({ name }) => ({ name, value: '0' }))))
+      await netns.run(
+        removing(
+          plan,
+          plan.sysctls.map(({ name }) => ({ name, value: '0' }))
+        )
+      )
       restored++
     } catch (error) {
-      log.warn({ netns: String(cookie), err: causeText(error) }, 'rules and routes of a pod could not be removed')
+      log.warn(
+        { netns: String(cookie), err: causeText(error) },
+        'rules and routes of a pod could not be removed'
+      )
     }
   }
   return restored

@@ -49,7 +49,10 @@ function mapText(objects: ReadonlyMap<string, Described>): string {
   for (const { maps } of objects.values()) {
     for (const map of maps) {
       if (map.keyType === undefined || map.valueType === undefined) continue
-      lines.set(map.name, `  ${map.name}: { key: ${typeText(map.keyType)}; value: ${typeText(map.valueType)} }`)
+      lines.set(
+        map.name,
+        `  ${map.name}: { key: ${typeText(map.keyType)}; value: ${typeText(map.valueType)} }`
+      )
     }
   }
   return ['export interface MapTypes {', ...[...lines.values()].sort(), '}'].join('\n')

@@ -3,8 +3,8 @@
 // and the API server.
 
 import type { Observable } from 'rxjs'
-import type { Namespace, Pod, PodUid } from '../pods/pod.ts'
 import type { SluiceError } from '../errors/error.ts'
+import type { Namespace, Pod, PodUid } from '../pods/pod.ts'
 
 export type SourceEvent =
   | { readonly kind: 'pod'; readonly pod: Pod }

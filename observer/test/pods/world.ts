@@ -30,6 +30,8 @@ export class World {
   /** Every verdict since the cgroup was made. */
   history: Verdict[] = []
   listed: 'in' | 'out' | undefined
+  /** What the source said last of this cgroup's pod; it outlives the listing. */
+  judged: 'in' | 'out' | undefined
   cgroupId: bigint | undefined
   /** The namespace of the pod's processes. */
   process: bigint | undefined
@@ -70,16 +72,19 @@ export class World {
       case 'rmdir':
         if (this.cgroupId === undefined || this.process !== undefined) return
         this.cgroupId = undefined
+        this.judged = this.listed
         this.verdict = 'none'
         this.#told.push({ kind: 'cgroup-gone' })
         return
       case 'list-in':
       case 'list-out':
         this.listed = action === 'list-in' ? 'in' : 'out'
+        this.judged = this.listed
         this.#hear({ kind: 'judged', pod: pod(), membership: membership(this.listed) })
         return
       case 'unlist':
         this.listed = undefined
+        if (this.state.cgroup === undefined) this.judged = undefined
         this.#hear({ kind: 'unlisted' })
         return
       case 'start':
