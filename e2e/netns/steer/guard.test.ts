@@ -90,20 +90,24 @@ describe('a process of the pod that joins :15001 with SO_REUSEPORT', () => {
 })
 
 describe('without the lookup', () => {
-  it('ztunnel’s port is reached, and shared with whoever joins it', async () => {
+  it('ztunnel’s ports are reached, and :15001 is shared with whoever joins it', async () => {
     const joined = await node.pod('app').serve(15001, '--reuseport')
+    const plain = node.pod('plain')
     await without(node, 'lookup', async () => {
       // It would dial itself round and round.
       node.ztunnel.pause()
       for (const family of FAMILIES) {
-        const tally = await node.pod('plain').connectMany(app(family), 15001, 60, '--no-data')
-        expect(tally).toMatchObject({ connected: 60 })
+        expect(await plain.connect(app(family), 15006, '--no-data')).toMatchObject({ ok: true })
+        // What :15001 answers to a stranger goes round to lo: its share runs into the timeout.
+        const tally = await plain.connectMany(app(family), 15001, 20, '--no-data', '--timeout', 50)
+        expect(tally.connected).toBeGreaterThan(0)
+        expect(tally).toMatchObject({ errors: { TIMEOUT: 20 - tally.connected } })
       }
       await node.ztunnel.kill9()
       await node.startZtunnel()
     })
     expect(joined.seen.length).toBeGreaterThan(0)
-    expect(joined.seen.length).toBeLessThan(120)
+    expect(joined.seen.length).toBeLessThan(40)
     await joined.stop()
   })
 })

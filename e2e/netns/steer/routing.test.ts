@@ -83,14 +83,17 @@ describe('with an agent', () => {
         return watched.stdout
       })
       .toMatch(/\] 2:/)
-    for (let round = 1; round <= ROUNDS; round++) {
+    const there = () => node.pod('app').ip(VERSION[family], 'rule')
+    // Now and then the agent is quicker than the second deletion, and the pod was never without both.
+    for (let tried = 0; exposures(watched.stdout).length < ROUNDS && tried < 5 * ROUNDS; tried++) {
+      await expect.poll(there).toMatch(/^1:[\s\S]*^2:/m)
       const batch = LOSSES['both rules'].join('\n')
       await must(['ip', '-n', node.pod('app').netns, VERSION[family], '-batch', '-'], batch)
-      await expect.poll(() => exposures(watched.stdout).length).toBe(round)
       await expect.poll(async () => (await dialled(family)).ok).toBe(true)
     }
     await watched.stop()
     const times = exposures(watched.stdout)
+    expect(times.length).toBeGreaterThanOrEqual(ROUNDS)
     console.log(`${family}: both rules were away for ms: ${times.map((ms) => ms.toFixed(2)).join(' ')}`)
     expect(Math.max(...times)).toBeLessThan(1000)
   })
