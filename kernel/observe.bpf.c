@@ -11,6 +11,9 @@
 #include "settings.bpf.h"
 #include "sluice.h"
 
+/* Whether the agent looks for kubepods roots; 0: the operator has named them. */
+const volatile u32 looks_for_roots = 1;
+
 /* Cgroups whose children are pods. The agent writes what it finds, handle_mkdir adds QoS classes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -132,7 +135,7 @@ int BPF_PROG(handle_mkdir, struct cgroup *cgroup, const char *path)
 
 	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(cgroup, kn, name));
 	if (!root) {
-		if (find(name, "kubepods", 8) >= 0 && !names_pod(name))
+		if (looks_for_roots && find(name, "kubepods", 8) >= 0 && !names_pod(name))
 			report_cgroup(EVENT_ROOT_ADDED, id, cgroup->level, name);
 		return 0;
 	}

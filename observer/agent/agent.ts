@@ -161,7 +161,8 @@ export class Agent {
       kubepods: this.#kubepods,
       events$: events$.pipe(tap({ next: () => queueMicrotask(() => this.#noticeLoss()) })),
       scans$,
-      onRoots: () => this.#followRoots()
+      onRoots: () => this.#followRoots(),
+      onProblem: (error) => this.#parts.log.error({ err: error }, 'cgroups could not be scanned')
     })
     const source$ = this.#problems.sift(source.events$)
     const facts$ = merge(processes$, source$, this.#reconciler.answers$).pipe(observeOn(queueScheduler))

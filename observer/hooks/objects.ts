@@ -17,6 +17,7 @@ export interface Knobs {
   readonly steer_mark: number
   readonly steer_mask: number
   readonly heartbeat_stale_ns: bigint
+  readonly looks_for_roots: 0 | 1
 }
 
 export interface LoadedHooks {

@@ -6,9 +6,8 @@ import { FAMILIES, type Family, JOIN, mesh } from '../setup/mesh.ts'
 import { endpoint, expectSteered } from '../setup/route.ts'
 
 const PORT = 8080
-/** Sockets as steering and ztunnel have them, told by `dial connect`. */
+/** Sockets as ztunnel has them, told by `dial connect`. */
 const SPARED = [
-  ['our mark', '--set-after', 'SO_MARK:0x51c'],
   ["ztunnel's mark", '--mark', '0x539'],
   ['transparent', '--set-before', '0:19:1']
 ] as const
@@ -72,7 +71,7 @@ describe('a running pod that joins, with establishedConnections: reset', () => {
     }
   })
 
-  it.each(SPARED)("keeps what is steered or is ztunnel's own: %s", async (_, ...options) => {
+  it.each(SPARED)("keeps what is ztunnel's own: %s", async (_, ...options) => {
     await node.leave(app())
     const kept = await Promise.all(
       FAMILIES.map((family) => held.open(app(), server().address(family), ...options))

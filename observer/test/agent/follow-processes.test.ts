@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { EMPTY, lastValueFrom, NEVER, of, Subject, toArray } from 'rxjs'
 import { TestScheduler } from 'rxjs/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { type Event, event_kind } from '#contract'
 import { followProcesses, type ProcessSources } from '../../agent/follow-processes.ts'
 import type { ProcessEvent } from '../../processes/process-event.ts'
@@ -34,7 +34,7 @@ function node(log: string[] = []) {
     await Promise.resolve()
     log.push('roots')
   }
-  return { kubepods, onRoots, log }
+  return { kubepods, onRoots, onProblem: (error: unknown) => log.push(String(error)), log }
 }
 
 function marbles(): TestScheduler {
@@ -99,10 +99,16 @@ describe('scans and events', () => {
     expect(log).toEqual(['translate 1', 'roots', 'refresh', 'scan', 'translate 2'])
   })
 
-  it('fail together with a scan that fails', async () => {
-    const { kubepods, onRoots } = node()
-    const failing = { ...kubepods, scan: () => Promise.reject(new Error('no cgroup2')) }
-    const out$ = followProcesses({ kubepods: failing, onRoots, events$: NEVER, scans$: of('interval') })
-    await expect(lastValueFrom(out$)).rejects.toThrow('no cgroup2')
+  it('go on after a scan that fails', async () => {
+    const { log, kubepods, ...parts } = node()
+    const scan = vi.fn(kubepods.scan).mockRejectedValueOnce(new Error('no cgroup2'))
+    const out$ = followProcesses({
+      ...parts,
+      kubepods: { ...kubepods, scan },
+      events$: EMPTY,
+      scans$: of(1, 2)
+    })
+    expect(await lastValueFrom(out$.pipe(toArray()))).toEqual([gone(9n)])
+    expect(log).toContain('Error: no cgroup2')
   })
 })
