@@ -2,22 +2,22 @@
 // The addon's public surface. It knows BPF, sockets and network namespaces; it knows nothing of pods.
 
 export { NativeError } from './error.ts'
-export { BpfObject, type LoadOptions } from './object.ts'
-export { Program, type TestRunInput, type TestRunResult } from './program.ts'
-export { Link, type LinkInfo } from './link.ts'
-export { BpfMap, type MapInfo, type UpdateFlag } from './map.ts'
 export { Layout, type LayoutType } from './layout.ts'
-export { RingBuffer, type RingBufferOptions } from './ringbuffer.ts'
-export { SeqpacketServer, SeqpacketConnection, type PeerIdentity } from './seqpacket.ts'
+export { Link, type LinkInfo } from './link.ts'
+export { FileLock } from './lock.ts'
+export { BpfMap, type MapInfo, type UpdateFlag } from './map.ts'
+export { mount } from './mount.ts'
 export {
+  type Address,
+  type Family,
   Netns,
-  NetnsWatch,
   type NetnsOperation,
   type NetnsResult,
-  type Address,
-  type Rule,
+  NetnsWatch,
   type Route,
-  type Family
+  type Rule
 } from './netns.ts'
-export { FileLock } from './lock.ts'
-export { mount } from './mount.ts'
+export { BpfObject, type LoadOptions } from './object.ts'
+export { Program, type TestRunInput, type TestRunResult } from './program.ts'
+export { RingBuffer, type RingBufferOptions } from './ringbuffer.ts'
+export { type PeerIdentity, SeqpacketConnection, SeqpacketServer } from './seqpacket.ts'
