@@ -23,10 +23,22 @@ static __always_inline bool reroutes(const struct bpf_sockopt *ctx)
 		ctx->optname == SO_BINDTOIFINDEX);
 }
 
-/* The mark of an MPTCP connection is on its subflow, which the hook does not see. */
-static __always_inline bool steered(struct bpf_sock *sk)
+/*
+ * The mark of an MPTCP connection is on its subflow, which the hook does not see: what is not closed
+ * counts as steered where connections are.
+ */
+static __always_inline bool steered(struct bpf_sockopt *ctx, struct bpf_sock *sk)
 {
-	return carries_mark(sk) || (sk->protocol == IPPROTO_MPTCP && sk->state != TCP_CLOSE);
+	u64 netns;
+	struct pod *pod;
+
+	if (carries_mark(sk))
+		return true;
+	if (sk->protocol != IPPROTO_MPTCP || sk->state == TCP_CLOSE)
+		return false;
+	netns = bpf_get_netns_cookie(ctx);
+	pod = bpf_map_lookup_elem(&netns_pod, &netns);
+	return pod && pod->verdict == VERDICT_STEER;
 }
 
 SEC("cgroup/setsockopt")
@@ -34,7 +46,7 @@ int setsockopt(struct bpf_sockopt *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
 
-	if (!reroutes(ctx) || !sk || !steered(sk) || caller_role() != ROLE_NONE)
+	if (!reroutes(ctx) || !sk || !steered(ctx, sk) || caller_role() != ROLE_NONE)
 		return ALLOW;
 	count(COUNT_REFUSED_SETSOCKOPT);
 	return REFUSE;

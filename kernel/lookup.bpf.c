@@ -25,10 +25,9 @@ static __always_inline bool is_ztunnel_port(u32 port)
 	return port == ZTUNNEL_OUTBOUND || port == ZTUNNEL_INBOUND;
 }
 
-static __always_inline int hand_to(struct bpf_sk_lookup *ctx, const struct pod *pod, u16 port)
+static __always_inline int hand_to(struct bpf_sk_lookup *ctx, u16 port)
 {
 	u16 first = latest_slot(lookup_netns, port, SLOT_ZTUNNEL);
-	struct pod_stat *stat;
 
 	for (u16 i = 0; i < SLOTS; i++) {
 		u16 slot = i < SLOT_PARKED ? i ^ first : i;
@@ -51,9 +50,6 @@ static __always_inline int hand_to(struct bpf_sk_lookup *ctx, const struct pod *
 			return SK_PASS;
 		}
 		count(port == ZTUNNEL_OUTBOUND ? COUNT_INBOUND_OUTBOUND : COUNT_INBOUND_INBOUND);
-		stat = stat_of(pod);
-		if (stat && port != ZTUNNEL_OUTBOUND)
-			__sync_fetch_and_add(&stat->accepted, 1);
 		return SK_PASS;
 	}
 	return drop(COUNT_DROPPED_NO_LISTENER);
@@ -100,13 +96,13 @@ int lookup(struct bpf_sk_lookup *ctx)
 	 * before the pause. Left to the stack it would reach the application's own listener.
 	 */
 	if (passes(pod))
-		return looped && !own && !local ? hand_to(ctx, pod, ZTUNNEL_OUTBOUND) : SK_PASS;
+		return looped && !own && !local ? hand_to(ctx, ZTUNNEL_OUTBOUND) : SK_PASS;
 	if (local || (own && addr_is_own(pod, &conn.src)))
 		return SK_PASS;
 	if (pod->verdict != VERDICT_STEER)
 		return drop(COUNT_DROPPED_NOT_READY);
 	if (own && port == ZTUNNEL_HBONE)
-		return hand_to(ctx, pod, ZTUNNEL_HBONE);
+		return hand_to(ctx, ZTUNNEL_HBONE);
 	if (bpf_map_lookup_elem(&exempt, &conn)) {
 		count(COUNT_INBOUND_EXEMPT);
 		return SK_PASS;
@@ -116,8 +112,8 @@ int lookup(struct bpf_sk_lookup *ctx)
 		return SK_PASS;
 	}
 	if (own)
-		return looped ? drop(COUNT_DROPPED_LOOP) : hand_to(ctx, pod, ZTUNNEL_INBOUND);
-	return looped ? hand_to(ctx, pod, ZTUNNEL_OUTBOUND) : drop(COUNT_DROPPED_FOREIGN);
+		return looped ? drop(COUNT_DROPPED_LOOP) : hand_to(ctx, ZTUNNEL_INBOUND);
+	return looped ? hand_to(ctx, ZTUNNEL_OUTBOUND) : drop(COUNT_DROPPED_FOREIGN);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

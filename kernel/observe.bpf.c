@@ -6,9 +6,13 @@
  */
 #include "counters.bpf.h"
 #include "kernel.bpf.h"
+#include "names.bpf.h"
 #include "pods.bpf.h"
 #include "settings.bpf.h"
 #include "sluice.h"
+
+/* Whether the agent looks for kubepods roots; 0: the operator has named them. */
+const volatile u32 looks_for_roots = 1;
 
 /* Cgroups whose children are pods. The agent writes what it finds, handle_mkdir adds QoS classes. */
 struct {
@@ -74,28 +78,6 @@ static __always_inline void submit(struct event *event)
 	bpf_ringbuf_submit(event, 0);
 }
 
-/* Whether text holds word; both are short and the loop is bounded by the buffer. */
-static __always_inline int find(const char *text, const char *word, u32 length)
-{
-	for (int i = 0; i + length < CGROUP_NAME; i++) {
-		bool same = true;
-
-		if (!text[i])
-			return -1;
-		for (u32 j = 0; j < length; j++)
-			same = same && text[i + j] == word[j];
-		if (same)
-			return i;
-	}
-	return -1;
-}
-
-/* pod<uid> with cgroupfs, ...-pod<uid>.slice with systemd; the QoS classes have neither. */
-static __always_inline bool names_pod(const char *name)
-{
-	return (name[0] == 'p' && name[1] == 'o' && name[2] == 'd') || find(name, "-pod", 4) >= 0;
-}
-
 static __always_inline void report_cgroup(enum event_kind kind, u64 id, u32 level, const char *name)
 {
 	struct event *event = reserve(kind, id, level);
@@ -153,7 +135,7 @@ int BPF_PROG(handle_mkdir, struct cgroup *cgroup, const char *path)
 
 	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(cgroup, kn, name));
 	if (!root) {
-		if (find(name, "kubepods", 8) >= 0 && !names_pod(name))
+		if (looks_for_roots && find(name, "kubepods", 8) >= 0 && !names_pod(name))
 			report_cgroup(EVENT_ROOT_ADDED, id, cgroup->level, name);
 		return 0;
 	}
@@ -174,13 +156,15 @@ int BPF_PROG(handle_mkdir, struct cgroup *cgroup, const char *path)
 SEC("tp_btf/cgroup_rmdir")
 int BPF_PROG(handle_rmdir, struct cgroup *cgroup, const char *path)
 {
-	u64 id = cgroup_id(cgroup);
+	u64 id = cgroup_id(cgroup), parent_id = cgroup_id(parent_of(cgroup));
 	char name[CGROUP_NAME] = {};
 
 	bpf_map_delete_elem(&cgroup_root, &id);
-	if (bpf_map_delete_elem(&cgroup_pod, &id))
-		return 0;
 	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(cgroup, kn, name));
+	/* A pod that did not fit, or that nobody judged, has no entry, and user space knows it all the same. */
+	if (bpf_map_delete_elem(&cgroup_pod, &id) &&
+	    !(names_pod(name) && bpf_map_lookup_elem(&cgroup_root, &parent_id)))
+		return 0;
 	report_cgroup(EVENT_POD_REMOVED, id, cgroup->level, name);
 	return 0;
 }

@@ -8,8 +8,21 @@
 #include "exempt.bpf.h"
 #include "kernel.bpf.h"
 #include "listeners.bpf.h"
+#include "mark.bpf.h"
 #include "pods.bpf.h"
 #include "sluice.h"
+
+/*
+ * ztunnel gives its listeners a mark of its own, and so to what they accept. The application's kernel
+ * answers without a socket (TIME_WAIT, resets) under the mark that it is sent, by fwmark_reflect: with
+ * ours the answer comes round to ztunnel, with any other it would leave the pod for the real server.
+ */
+static __always_inline long mark_replies(struct bpf_sock_ops *ctx)
+{
+	u32 mark = steer_mark;
+
+	return bpf_setsockopt(ctx, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
+}
 
 static __always_inline bool take_slot(struct bpf_sock_ops *ctx, struct listener_key *key, u16 slot,
 				      u64 flags)
@@ -34,6 +47,10 @@ static __always_inline void register_listener(struct bpf_sock_ops *ctx, u64 netn
 		return;
 	if (!bpf_map_lookup_elem(&netns_pod, &netns))
 		return;
+	if (key.port == ZTUNNEL_OUTBOUND && mark_replies(ctx)) {
+		count(COUNT_LISTENER_FAILED);
+		return;
+	}
 	if (!take_slot(ctx, &key, slot, BPF_NOEXIST)) {
 		if (take_slot(ctx, &key, former, BPF_NOEXIST)) {
 			slot = former;
@@ -56,6 +73,20 @@ static __always_inline bool to_application(struct bpf_sock_ops *ctx, u64 netns, 
 	return pod && addr_is_own(pod, &conn->dst);
 }
 
+/* Counted here: the lookup runs for a late segment of an ended connection too. */
+static __always_inline void count_accepted(struct bpf_sock_ops *ctx, u64 netns)
+{
+	struct pod *pod = bpf_map_lookup_elem(&netns_pod, &netns);
+	struct addr local = CTX_ADDR(ctx, local);
+	struct pod_stat *stat;
+
+	if (!pod || ctx->local_port == ZTUNNEL_HBONE || !addr_is_own(pod, &local))
+		return;
+	stat = stat_of(pod);
+	if (stat)
+		__sync_fetch_and_add(&stat->accepted, 1);
+}
+
 /* Replaces: "mark 0x539 -> accept" in nat PREROUTING and nat OUTPUT. */
 SEC("sockops")
 int ztunnel_tcp(struct bpf_sock_ops *ctx)
@@ -70,6 +101,9 @@ int ztunnel_tcp(struct bpf_sock_ops *ctx)
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 		if (to_application(ctx, netns, &conn))
 			exempt_until_close(ctx, &conn);
+		break;
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		count_accepted(ctx, netns);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
 		if (ctx->args[1] == TCP_CLOSE && to_application(ctx, netns, &conn))

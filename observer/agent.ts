@@ -26,35 +26,32 @@ import { manifestSource } from './sources/manifest/manifest.ts'
 export async function runAgent(config: Config, log: Logger): Promise<void> {
   mkdirSync(dirname(config.controlSocket), { recursive: true })
   mkdirSync(dirname(config.zds.socket), { recursive: true })
-  const lockPath = `${config.controlSocket}.lock`
-  const lock = FileLock.tryAcquire(lockPath)
-  if (lock === undefined) throw new SluiceError('SLUICE_ERR_AGENT_LOCKED', { path: lockPath })
+  using _socket = lockOf(`${config.controlSocket}.lock`)
+  const directory = kernelObjects()
+  if (directory === undefined) throw new SluiceError('SLUICE_ERR_HOOKS_MISSING')
+  const node = await surveyNode(config.bpffs)
+  const pins = pinPaths(config)
+  mkdirSync(pins.root, { recursive: true })
+  using _pins = lockOf(pins.root)
+  const kernel = new KernelSide(directory, pins, node, config)
+  const clock = new EffectClock()
+  const agent = new Agent({
+    config,
+    clock,
+    log,
+    node,
+    kernel,
+    source: manifestSource(config.manifest.directory),
+    listen: (path, options, onConnection) => SeqpacketServer.listen(path, options, onConnection)
+  })
+  const metrics = await metricsOf(config, () => agent.facts, clock, log)
   try {
-    const directory = kernelObjects()
-    if (directory === undefined) throw new SluiceError('SLUICE_ERR_HOOKS_MISSING')
-    const node = await surveyNode(config.bpffs)
-    const kernel = new KernelSide(directory, pinPaths(config), node, config)
-    const clock = new EffectClock()
-    const agent = new Agent({
-      config,
-      clock,
-      log,
-      node,
-      kernel,
-      source: manifestSource(config.manifest.directory),
-      listen: (path, options, onConnection) => SeqpacketServer.listen(path, options, onConnection)
-    })
-    const metrics = await metricsOf(config, () => agent.facts, clock, log)
-    try {
-      await agent.start()
-      await Promise.race([stopRequested(), agent.failure])
-      log.info('agent ends; pods stay steered')
-    } finally {
-      await metrics?.close()
-      await agent.close()
-    }
+    await agent.start()
+    await Promise.race([stopRequested(), agent.failure])
+    log.info('agent ends; pods stay steered')
   } finally {
-    lock.release()
+    await metrics?.close()
+    await agent.close()
   }
 }
 
@@ -67,6 +64,13 @@ async function metricsOf(
   if (metrics.address === undefined) return undefined
   const { openMetrics } = await import('./metrics/open.ts')
   return openMetrics(metrics.address, facts, clock, log)
+}
+
+/** Two agents would write the same maps, each its own truth. */
+function lockOf(path: string): FileLock {
+  const lock = FileLock.tryAcquire(path)
+  if (lock === undefined) throw new SluiceError('SLUICE_ERR_AGENT_LOCKED', { path })
+  return lock
 }
 
 function stopRequested(): Promise<void> {

@@ -28,8 +28,8 @@ export async function measureArrival({ agent, pinned }: Stage, crowd: Crowd): Pr
     title: 'A new pod: from the mkdir of its cgroup to enrolled',
     about:
       `${crowd.size} pods, one after the other, each in a network namespace of its own. Milliseconds from just ` +
-      'before mkdir to the entry in the map that steers; a process that waited in the namespace moves in at once, ' +
-      'which takes a container runtime a tenth of a second.',
+      'before mkdir to the entry in the map that steers. The first process is born in the cgroup and the namespace at ' +
+      'once; a container runtime takes a tenth of a second until then.',
     columns: ['', 'p50', 'p99', 'min', 'max'],
     rows: [['mkdir to enrolled', short(times.p50), short(times.p99), short(times.min), short(times.max)]],
     remarks: [

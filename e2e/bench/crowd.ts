@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hundreds of pods whose network namespaces and processes are ready, so that a pod begins with two system calls.
+// Hundreds of pods whose network namespaces are ready, so that a pod begins with two cgroups and one clone().
 
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hrtime } from 'node:process'
-import { DIAL, Place } from '../world/place.ts'
 import type { Pod } from '../world/pod.ts'
 import type { Running } from '../world/running.ts'
 import type { World } from '../world/world.ts'
@@ -16,52 +15,48 @@ const AT_ONCE = 4
 const LOOK_MS = 10
 const PATIENCE_MS = 60_000
 
-interface Member {
-  readonly pod: Pod
-  readonly process: Running
-}
+const SPAWN = join(import.meta.dirname, '../../build/e2e/spawn')
 
 export class Crowd {
-  readonly #world: World
-  readonly #members: readonly Member[]
+  readonly #pods: readonly Pod[]
+  readonly #spawner: Running
 
-  private constructor(world: World, members: readonly Member[]) {
-    this.#world = world
-    this.#members = members
+  private constructor(pods: readonly Pod[], spawner: Running) {
+    this.#pods = pods
+    this.#spawner = spawner
   }
 
-  /** Listed and annotated, each with a process in its network namespace, in no pod's cgroup yet. */
+  /** Listed and annotated, each with a network namespace; none has a cgroup or a process yet. */
   static async gather(world: World, count: number): Promise<Crowd> {
-    const members: Member[] = []
+    const pods: Pod[] = []
     const names = Array.from({ length: count }, (_, index) => `crowd-${index}`)
     const worker = async () => {
       for (let name = names.shift(); name !== undefined; name = names.shift()) {
         const pod = await world.pod({ name, annotations: JOINED, start: false })
         await pod.writeManifest()
         await pod.makeNetns()
-        const process = new Place(name, world.host.cgroup, pod.netns).spawn([DIAL, 'pause'])
-        await process.waitForEvent('paused')
-        members.push({ pod, process })
+        pods.push(pod)
       }
     }
     await Promise.all(Array.from({ length: AT_ONCE }, worker))
-    return new Crowd(world, members)
+    return new Crowd(pods, world.host.spawn([SPAWN]))
   }
 
   get size(): number {
-    return this.#members.length
+    return this.#pods.length
   }
 
   /**
-   * The pod's cgroup is made and its process moves in, as a container runtime does.
+   * The pod's cgroup is made, and its first process is on its way into it.
    * @returns the cgroup's id, and the time just before it was made: ns of CLOCK_MONOTONIC
    */
   begin(index: number): { readonly cgroup: bigint; readonly at: bigint } {
-    const { pod, process } = this.#member(index)
+    const pod = this.#pods[index]
+    if (pod === undefined) throw new RangeError(`no pod ${index}`)
     const at = hrtime.bigint()
     mkdirSync(pod.podCgroup)
     mkdirSync(pod.cgroup)
-    writeFileSync(join(pod.cgroup, 'cgroup.procs'), String(process.pid))
+    this.#spawner.write(`${pod.cgroup} ${pod.netns}\n`)
     return { cgroup: cgroupId(pod.podCgroup), at }
   }
 
@@ -74,18 +69,22 @@ export class Crowd {
     return awaited(look, `${this.size} pods enrolled`, LOOK_MS, PATIENCE_MS)
   }
 
-  /** The processes go back to where they came from, and the cgroups go. */
-  end(): void {
-    for (const { pod, process } of this.#members) {
-      writeFileSync(join(this.#world.host.cgroup, 'cgroup.procs'), String(process.pid))
-      rmdirSync(pod.cgroup)
-      rmdirSync(pod.podCgroup)
+  /** The processes end, and the cgroups go. */
+  async end(): Promise<void> {
+    for (const { podCgroup } of this.#pods) writeFileSync(join(podCgroup, 'cgroup.kill'), '1')
+    for (const { cgroup, podCgroup } of this.#pods) {
+      await awaited(() => removed(cgroup), `${cgroup} empty`)
+      rmdirSync(podCgroup)
     }
   }
+}
 
-  #member(index: number): Member {
-    const member = this.#members[index]
-    if (member === undefined) throw new RangeError(`no member ${index}`)
-    return member
+/** Undefined while a process is in it. */
+function removed(cgroup: string): true | undefined {
+  try {
+    rmdirSync(cgroup)
+    return true
+  } catch {
+    return undefined
   }
 }

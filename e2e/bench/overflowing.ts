@@ -13,7 +13,7 @@ const RING_BYTES = 4096
 /** The crowd runs already; it ends and begins again. */
 export async function measureOverflow(stage: Stage, crowd: Crowd): Promise<Section> {
   await stage.clear()
-  crowd.end()
+  await crowd.end()
   // Scans are far apart: only what was lost can be the reason of one.
   await stage.start({ config: { ringBufferBytes: RING_BYTES, scanInterval: '10m' } })
   await stage.ready()

@@ -14,7 +14,7 @@ export class FileLock {
     this.#handle = handle
   }
 
-  /** Makes the file (mode 0600) if need be. Undefined: somebody else holds the lock. Throws ELOCK. */
+  /** Of a directory, or of a file, which is made (mode 0600) if need be. Undefined: somebody else holds the lock. Throws ELOCK. */
   static tryAcquire(path: string): FileLock | undefined {
     const handle = native.acquireFileLock(path)
     return handle && new FileLock(handle)

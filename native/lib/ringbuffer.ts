@@ -20,14 +20,15 @@ interface RingBufferBindings {
 const native = bindings<RingBufferBindings>()
 
 export interface RingBufferOptions {
-  /** How long records gather after the first one before they are delivered, in ms. 0: each wake delivers. Default 5. */
+  /** Least time from one wake to the next, in ms, while which records gather. 0: each wake delivers. Default 5. */
   coalesceMs?: number
   /** Most records in one batch; more follow after the event loop had a turn. Default 4096. */
   maxBatch?: number
 }
 
 /**
- * Delivers a BPF ring buffer in batches, without polling. The records of a batch are views of one ArrayBuffer, which
+ * Delivers a BPF ring buffer in batches, without polling: what comes after silence at once, what follows it gathered
+ * for `coalesceMs`. The records of a batch are views of one ArrayBuffer, which
  * lives as long as any of them. It keeps the event loop alive until it is closed, also when nothing refers to it; the
  * map may be closed before. An exception of `onBatch` reaches 'uncaughtException' and delivery goes on. One consumer
  * at a time: a second one on the same map would share the records with the first.
@@ -45,7 +46,7 @@ export class RingBuffer {
     )
   }
 
-  /** How often a record woke the event loop, coalesced deliveries not counted again; readable after close too. */
+  /** How often records woke the event loop; the parts of a split batch are one wake. Readable after close too. */
   get wakeups(): number {
     return native.wakeupsOfRingBuffer(this.#handle)
   }

@@ -40,6 +40,8 @@ Napi::Value AcquireFileLock(const Napi::CallbackInfo& info) {
   std::string path = StringArgument(info[0], "path");
   for (;;) {
     UniqueFd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file && errno == EISDIR)
+      file = UniqueFd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
     if (!file) FailErrno("ELOCK", "open", errno, "cannot open the lock file " + path);
     if (flock(file.Get(), LOCK_EX | LOCK_NB) < 0) {
       if (errno == EWOULDBLOCK) return info.Env().Undefined();

@@ -11,9 +11,10 @@
 #include "ring.hpp"
 
 namespace {
-// Delivers a ring to JavaScript. After a wake the poll is disarmed and a one-shot timer lets records gather: one
-// batch for many wakes, and no cost while nothing happens. The loop's callbacks and the handle share it, so it may be
-// closed inside its own callback.
+// Delivers a ring to JavaScript. A wake delivers at once what is there; then the poll is disarmed until a one-shot
+// timer has let further records gather. So the first record waits for nothing, a stream of them costs one batch for
+// each coalesce interval, and silence costs nothing. The loop's callbacks and the handle share it, so it may be closed
+// inside its own callback.
 class Delivery {
  public:
   Delivery(napi_env env, const Map& map, Napi::Function on_batch, uint64_t coalesce, uint32_t limit)
@@ -69,28 +70,21 @@ class Delivery {
     uv_poll_start(&poll_, UV_READABLE, [](uv_poll_t* poll, int, int) { Of(poll->data)->Woken(); });
   }
 
-  void Schedule(uint64_t milliseconds) {
-    uv_timer_start(&timer_, [](uv_timer_t* timer) { Of(timer->data)->Deliver(); }, milliseconds, 0);
-  }
-
   void Woken() {
     wakeups_++;
     uv_poll_stop(&poll_);
-    if (coalesce_)
-      Schedule(coalesce_);
-    else
-      Deliver();
+    Deliver();
   }
 
   void Deliver() {
     auto self = shared_this();
-    uint32_t taken = 0;
     CallFromLoop(env_, on_batch_.operator napi_ref(), 1, Take, this);
-    taken = taken_;
     if (!ring_) return;  // closed by the callback
     // A full batch: the rest follows after the loop had a turn.
-    if (taken == limit_)
-      Schedule(0);
+    if (taken_ == limit_)
+      uv_timer_start(&timer_, [](uv_timer_t* timer) { Of(timer->data)->Deliver(); }, 0, 0);
+    else if (coalesce_)
+      uv_timer_start(&timer_, [](uv_timer_t* timer) { Of(timer->data)->Arm(); }, coalesce_, 0);
     else
       Arm();
   }

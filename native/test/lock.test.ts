@@ -53,6 +53,12 @@ it('follows the path to a new file', () => {
   expect(FileLock.tryAcquire(path)).toBeUndefined()
 })
 
+it('may be of a directory', () => {
+  using lock = FileLock.tryAcquire(directory)
+  expect(lock).toBeDefined()
+  expect(FileLock.tryAcquire(directory)).toBeUndefined()
+})
+
 it('does not follow a symbolic link, nor make directories', () => {
   writeFileSync(join(directory, 'target'), '')
   symlinkSync(join(directory, 'target'), path)

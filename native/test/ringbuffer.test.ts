@@ -34,14 +34,21 @@ describe('a ring buffer', () => {
     expect(buffer.wakeups).toBe(1)
   })
 
-  it('waits as long as it was told', async () => {
-    const { produce, batches, arrived } = collect({ coalesceMs: 150 })
+  it('delivers at once after silence, and gathers what follows as long as it was told', async () => {
+    const { produce, batches, buffer, arrived } = collect({ coalesceMs: 400 })
+    const start = performance.now()
     produce({ first: 0 })
-    await sleep(50)
-    produce({ first: 1 })
-    expect(batches).toEqual([])
-    await expect.poll(arrived).toBe(2)
-    expect(batches).toEqual([[0, 1]])
+    await expect.poll(arrived, { interval: 1 }).toBe(1)
+    expect(performance.now() - start).toBeLessThan(200)
+    for (const first of [1, 2, 3]) {
+      produce({ first })
+      await sleep(10)
+    }
+    expect(batches).toEqual([[0]])
+    await expect.poll(arrived).toBe(4)
+    expect(performance.now() - start).toBeGreaterThan(395)
+    expect(batches).toEqual([[0], [1, 2, 3]])
+    expect(buffer.wakeups).toBe(2)
   })
 
   it('delivers at each wake without coalescing', async () => {

@@ -158,7 +158,8 @@ export class Agent {
       kubepods: this.#kubepods,
       events$: events$.pipe(tap({ next: () => queueMicrotask(() => this.#noticeLoss()) })),
       scans$,
-      onRoots: () => this.#followRoots()
+      onRoots: () => this.#followRoots(),
+      onProblem: (error) => this.#parts.log.error({ err: error }, 'cgroups could not be scanned')
     })
     const source$ = this.#problems.sift(source.events$)
     const facts$ = merge(processes$, source$, this.#reconciler.answers$).pipe(observeOn(queueScheduler))
@@ -176,6 +177,7 @@ export class Agent {
 
   #hear(fact: Fact): void {
     if (fact.kind === 'answer') this.#parts.clock.ended(fact.uid, fact.input)
+    if (fact.kind === 'netns-seen') this.#reconciler.saw(fact.cgroup, fact.pid)
     for (const { state, effects } of this.#roster.hear(fact)) {
       if (state.cgroup !== undefined) this.#parts.kernel.entries.record(state.cgroup.id, recordOf(state))
       for (const effect of effects) {

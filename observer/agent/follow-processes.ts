@@ -13,6 +13,8 @@ export interface ProcessSources {
   readonly scans$: Observable<unknown>
   /** Awaited when a kubepods root or a QoS class was made, before the events after it. */
   readonly onRoots: () => Promise<void>
+  /** A scan that failed; the next one may do better, and what was known stays known. */
+  readonly onProblem: (error: unknown) => void
 }
 
 /**
@@ -23,11 +25,17 @@ export function followProcesses({
   kubepods,
   events$,
   scans$,
-  onRoots
+  onRoots,
+  onProblem
 }: ProcessSources): Observable<ProcessEvent> {
   const scan = async (): Promise<readonly ProcessEvent[]> => {
-    await kubepods.refresh()
-    return kubepods.scan()
+    try {
+      await kubepods.refresh()
+      return await kubepods.scan()
+    } catch (error) {
+      onProblem(error)
+      return []
+    }
   }
   const translate = (events: readonly Event[]) =>
     events.flatMap((event) => {

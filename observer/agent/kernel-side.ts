@@ -45,7 +45,8 @@ export class KernelSide {
         host_netns: node.hostNetns.cookie,
         steer_mark: steering.mark,
         steer_mask: steering.mask,
-        heartbeat_stale_ns: BigInt(heartbeatStale) * NS_PER_MS
+        heartbeat_stale_ns: BigInt(heartbeatStale) * NS_PER_MS,
+        looks_for_roots: config.cgroupRoots.length === 0 ? 1 : 0
       },
       {
         cgroup_pod: maxPods,

@@ -2,11 +2,12 @@
 // Walks the pods and the hooks in rounds, and visits one pod at once when its namespace was changed.
 
 import type { Logger } from 'pino'
+import { NativeError } from '#native'
 import { causeText } from '../errors/error.ts'
 import type { KubeletExemption } from '../kubelet/exemption.ts'
 import type { PodUid } from '../pods/pod.ts'
 import type { Roster } from '../pods/roster.ts'
-import { isSteered } from '../pods/state.ts'
+import { isSteered, type PodState } from '../pods/state.ts'
 import type { Verifier } from '../reconcile/verifier.ts'
 import type { KernelSide } from './kernel-side.ts'
 
@@ -61,17 +62,26 @@ export class Patrol {
   }
 
   async #walk(): Promise<void> {
-    const { roster, verifier, log } = this.#options
+    const { roster, log } = this.#options
     try {
       this.#verifyHooks()
       await this.#options.kubelet?.refresh()
-      for (const state of roster.states) verifier.verifyEntry(state)
+      for (const state of roster.states) this.#verifyEntry(state)
       this.#verifyRoom()
       for (const { uid } of roster.states.filter(isSteered)) {
         if (!this.#closed) await this.#verify(uid)
       }
     } catch (error) {
       log.error({ err: causeText(error) }, 'verification is incomplete')
+    }
+  }
+
+  /** Without room the entry is for the next round, and what is held meanwhile is told of once for all. */
+  #verifyEntry(state: PodState): void {
+    try {
+      this.#options.verifier.verifyEntry(state)
+    } catch (error) {
+      if (!(error instanceof NativeError && error.code === 'SLUICE_NATIVE_EBPF_MAP_FULL')) throw error
     }
   }
 

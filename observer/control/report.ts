@@ -68,9 +68,14 @@ function podStatus(state: PodState, facts: ReportFacts): PodStatus {
     steered: Number((stat?.steered ?? 0n) + (stat?.accepted ?? 0n)),
     refused: Number(stat?.refused ?? 0n),
     ...(lastError === undefined ? {} : { lastError }),
-    reason: membership?.reason ?? 'no source has named it yet',
+    reason: reasonOf(state),
     outside: membership?.decision !== 'in' && membership?.decision !== 'observed'
   }
+}
+
+function reasonOf({ membership, listed }: PodState): string {
+  if (membership === undefined) return 'no source has named it yet'
+  return listed ? membership.reason : `${membership.reason}; no source names it any more`
 }
 
 /** What the phase alone does not say: why a pod is outside, and that nobody has judged it. */

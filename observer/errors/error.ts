@@ -31,3 +31,9 @@ export class SluiceError extends Error {
 export function causeText(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause)
 }
+
+/** The same with the remedy, for those who see no more of it than this text. */
+export function adviceText(cause: unknown): string {
+  const remedy = cause instanceof SluiceError ? cause.remedy : undefined
+  return remedy === undefined ? causeText(cause) : `${causeText(cause)}; remedy: ${remedy}`
+}

@@ -130,7 +130,7 @@ function isGone(path: string): boolean {
     link.info()
     return false
   } catch (error) {
-    if (error instanceof NativeError && error.code === 'EBPF_LINK_GONE') return true
+    if (error instanceof NativeError && error.code === 'SLUICE_NATIVE_EBPF_LINK_GONE') return true
     throw error
   }
 }

@@ -17,6 +17,7 @@ export interface Knobs {
   readonly steer_mark: number
   readonly steer_mask: number
   readonly heartbeat_stale_ns: bigint
+  readonly looks_for_roots: 0 | 1
 }
 
 export interface LoadedHooks {
@@ -92,7 +93,7 @@ function mapsOf(objects: KernelObjects): KernelMaps {
 }
 
 function loadError(file: string, error: unknown): SluiceError {
-  if (error instanceof NativeError && error.code === 'EBPF_PERMISSION') {
+  if (error instanceof NativeError && error.code === 'SLUICE_NATIVE_EBPF_PERMISSION') {
     return new SluiceError('SLUICE_ERR_HOOKS_PERMISSION', { file }, error)
   }
   return new SluiceError('SLUICE_ERR_HOOKS_LOAD', { file }, error)

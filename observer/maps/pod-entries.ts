@@ -83,9 +83,19 @@ export class PodEntries {
     }
   }
 
-  forgetNetns(netns: bigint, addresses: PodAddresses): void {
-    for (const ip of addresses.more) this.#maps.own_addr.delete({ netns, addr: addressOf(ip) })
-    for (const ip of hostsOf(addresses)) this.#maps.addr_netns.delete(addressOf(ip))
+  /** @param addresses those that were written; undefined: a former agent wrote them, and they are looked for */
+  forgetNetns(netns: bigint, addresses: PodAddresses | undefined): void {
+    const { own_addr, addr_netns } = this.#maps
+    own_addr.deleteBatch(
+      addresses === undefined
+        ? own_addr.keys().filter((key) => key.netns === netns)
+        : addresses.more.map((ip) => ({ netns, addr: addressOf(ip) }))
+    )
+    addr_netns.deleteBatch(
+      addresses === undefined
+        ? addr_netns.entries().flatMap(([addr, owner]) => (owner === netns ? [addr] : []))
+        : hostsOf(addresses).map(addressOf)
+    )
     this.#maps.pod_stat.delete(netns)
     for (const key of this.#maps.latest.keys()) if (key.netns === netns) this.#maps.latest.delete(key)
     this.#maps.netns_pod.delete(netns)
@@ -101,7 +111,7 @@ export class PodEntries {
     try {
       this.#maps.pod_record.set(cgroup, record)
     } catch (error) {
-      if (!(error instanceof NativeError) || !error.code.endsWith('EBPF_MAP_FULL')) throw error
+      if (!(error instanceof NativeError) || error.code !== 'SLUICE_NATIVE_EBPF_MAP_FULL') throw error
     }
   }
 

@@ -11,12 +11,27 @@ import { applying, type NetnsPlan, planNetns, removing, type Steering } from './
 /** Istio keeps it from applications; one that the kernel chose might be an application's. */
 const MUTE_PORT = 15002
 
-export class PodNetns {
+/** Everything about a namespace that the plan depends on, in one visit. */
+const SURVEY = [
+  { op: 'cookie' },
+  { op: 'addresses' },
+  { op: 'get-sysctl', name: 'net.ipv6.fwmark_reflect' },
+  { op: 'get-sysctl', name: 'net.ipv6.conf.lo.disable_ipv6' }
+] as const
+
+interface Surveyed {
   readonly cookie: bigint
+  readonly addresses: PodAddresses
+  readonly ipv6Supported: boolean
+  /** lo may have IPv6 disabled where other devices have it. */
+  readonly ipv6OnLo: boolean
+}
+
+export class PodNetns {
   readonly inode: number
   readonly #netns: Netns
   readonly #steering: Steering
-  #addresses: PodAddresses
+  #surveyed: Surveyed
   #plan: NetnsPlan | undefined
   #changed: NetnsPlan['sysctls'] = []
   #muted: Descriptor | undefined
@@ -24,12 +39,15 @@ export class PodNetns {
   #watch: NetnsWatch | undefined
   #turn: Promise<unknown> = Promise.resolve()
 
-  private constructor(netns: Netns, cookie: bigint, addresses: PodAddresses, steering: Steering) {
+  private constructor(netns: Netns, surveyed: Surveyed, steering: Steering) {
     this.#netns = netns
-    this.cookie = cookie
     this.inode = netns.inode
-    this.#addresses = addresses
+    this.#surveyed = surveyed
     this.#steering = steering
+  }
+
+  get cookie(): bigint {
+    return this.#surveyed.cookie
   }
 
   /** The descriptor stays this object's. */
@@ -38,7 +56,7 @@ export class PodNetns {
   }
 
   get addresses(): PodAddresses {
-    return this.#addresses
+    return this.#surveyed.addresses
   }
 
   /** Settings that were changed here, with the values that they had. */
@@ -54,8 +72,7 @@ export class PodNetns {
   static async open(path: string, preferred: readonly string[], steering: Steering): Promise<PodNetns> {
     const netns = Netns.open(path)
     try {
-      const [cookie, addresses] = await netns.run([{ op: 'cookie' }, { op: 'addresses' }])
-      return new PodNetns(netns, cookie, podAddresses(addresses, preferred), steering)
+      return new PodNetns(netns, await survey(netns, preferred), steering)
     } catch (error) {
       netns.close()
       throw error
@@ -72,25 +89,18 @@ export class PodNetns {
   }
 
   async #prepare(adopted: boolean): Promise<void> {
-    const { ipv4, ipv6 } = this.#addresses
+    const { ipv4, ipv6 } = this.addresses
     if (ipv4 === undefined && ipv6 === undefined) throw new SluiceError('SLUICE_ERR_NETNS_NO_ADDRESS')
-    const plan = await this.#planned()
+    const plan = this.#planned()
     this.#plan = plan
     if (adopted) this.#changed = kernelDefaults(plan)
     await this.#apply(plan)
   }
 
-  async #planned(): Promise<NetnsPlan> {
-    const { ipv4, ipv6 } = this.#addresses
-    const [reflect, loDisabled] = await this.#netns.run([
-      { op: 'get-sysctl', name: 'net.ipv6.fwmark_reflect' },
-      { op: 'get-sysctl', name: 'net.ipv6.conf.lo.disable_ipv6' }
-    ])
-    return planNetns(this.#steering, {
-      ipv4,
-      ipv6: loDisabled === '1' ? undefined : ipv6,
-      ipv6Supported: reflect !== undefined
-    })
+  #planned(): NetnsPlan {
+    const { addresses, ipv6Supported, ipv6OnLo } = this.#surveyed
+    const { ipv4, ipv6 } = addresses
+    return planNetns(this.#steering, { ipv4, ipv6: ipv6OnLo ? ipv6 : undefined, ipv6Supported })
   }
 
   /** Follows changes by others until closed. */
@@ -124,11 +134,10 @@ export class PodNetns {
     return drift
   }
 
-  /** Reads the addresses again. */
+  /** Reads the addresses again, and what else the next preparation depends on. */
   async readAddresses(preferred: readonly string[]): Promise<PodAddresses> {
-    const [addresses] = await this.#netns.run([{ op: 'addresses' }])
-    this.#addresses = podAddresses(addresses, preferred)
-    return this.#addresses
+    this.#surveyed = await survey(this.#netns, preferred)
+    return this.addresses
   }
 
   /** TCP sockets that still carry our mark. */
@@ -197,7 +206,7 @@ export class PodNetns {
   restore(adopted: boolean): Promise<void> {
     return this.#exclusive(async () => {
       this.#closeMuted()
-      const plan = this.#plan ?? (adopted ? await this.#planned() : undefined)
+      const plan = this.#plan ?? (adopted ? this.#planned() : undefined)
       if (plan === undefined) return
       const changed = this.#plan === undefined ? kernelDefaults(plan) : this.#changed
       await this.#netns.run(removing(plan, changed))
@@ -236,6 +245,16 @@ export class PodNetns {
     } catch (error) {
       throw new SluiceError('SLUICE_ERR_NETNS_PREPARE', {}, error)
     }
+  }
+}
+
+async function survey(netns: Netns, preferred: readonly string[]): Promise<Surveyed> {
+  const [cookie, addresses, reflect, loDisabled] = await netns.run(SURVEY)
+  return {
+    cookie,
+    addresses: podAddresses(addresses, preferred),
+    ipv6Supported: reflect !== undefined,
+    ipv6OnLo: loDisabled !== '1'
   }
 }
 

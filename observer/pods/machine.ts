@@ -14,9 +14,7 @@ import {
   enter,
   forget,
   inFlight,
-  leave,
   locate,
-  mustLeave,
   type Step,
   settle
 } from './settle.ts'
@@ -31,7 +29,7 @@ export function step(state: PodState, input: Input, circumstances: Circumstances
     case 'judged':
       return judged(state, input, circumstances)
     case 'unlisted':
-      return unlisted(state, circumstances)
+      return unlisted(state)
     case 'cgroup-found':
       return cgroupFound(state, input, circumstances)
     case 'cgroup-gone':
@@ -69,7 +67,7 @@ function judged(
   const warnings = fresh.map(
     ({ message }): Effect => ({ do: 'announce', what: 'warning', message: `${podRef(pod)}: ${message}` })
   )
-  const next: PodState = { ...state, pod, membership }
+  const next: PodState = { ...state, pod, membership, listed: true }
   return after(warnings, isRecaptured(state, membership) ? enrol(next) : settle(next, circumstances))
 }
 
@@ -79,13 +77,17 @@ function isRecaptured({ verdict, membership: former }: PodState, membership: Mem
   return stays && !sameTraits(former.traits, membership.traits)
 }
 
-function unlisted(state: PodState, circumstances: Circumstances): Step {
-  const next: PodState = { ...state, membership: undefined }
-  if (state.phase === 'leaving') return { state: next, effects: [] }
-  if (mustLeave(state)) return leave(next, circumstances)
-  /* What nobody has judged stays as the kernel holds it. */
-  if (state.membership === undefined) return { state, effects: [] }
-  return forget({ ...next, pod: undefined }, circumstances)
+/**
+ * Nobody has asked the pod to leave: its processes may live on for their grace period, and go on as they are until
+ * their cgroup is gone.
+ */
+function unlisted(state: PodState): Step {
+  const next: PodState = { ...state, listed: false }
+  return { state: state.cgroup === undefined ? forgotten(next) : next, effects: [] }
+}
+
+function forgotten(state: PodState): PodState {
+  return state.listed ? state : { ...state, pod: undefined, membership: undefined }
 }
 
 function cgroupFound(
@@ -98,9 +100,9 @@ function cgroupFound(
   const former: readonly Effect[] =
     state.cgroup === undefined ? [] : [{ do: 'forget', cgroup: state.cgroup.id, netns: state.netns }]
   const epoch = state.epoch + 1
-  const known = { ...enter(state, 'known', circumstances), attempts: 0, lastError: undefined }
+  const known = { ...enter(forgotten(state), 'known', circumstances), attempts: 0, lastError: undefined }
   const next: PodState = { ...known, cgroup, verdict, netns, prepared, epoch }
-  const unjudged = state.membership === undefined
+  const unjudged = next.membership === undefined
   if (unjudged && circumstances.strict && verdict === 'none') {
     const held: PodState = { ...next, verdict: 'unknown' }
     return {
@@ -124,7 +126,7 @@ function rescanned(state: PodState): Step {
 function cgroupGone(state: PodState, circumstances: Circumstances): Step {
   if (state.cgroup === undefined) return { state, effects: [] }
   const { state: next, effects } = forget(state, circumstances)
-  return { state: { ...next, cgroup: undefined, netns: undefined }, effects }
+  return { state: forgotten({ ...next, cgroup: undefined, netns: undefined }), effects }
 }
 
 function netnsSeen(state: PodState, netns: bigint, circumstances: Circumstances): Step {
@@ -217,10 +219,9 @@ function retry(state: PodState, circumstances: Circumstances): Step {
 
 function left(state: PodState, circumstances: Circumstances): Step {
   if (state.phase !== 'leaving') return { state, effects: [] }
-  if (state.membership === undefined) return forget({ ...state, pod: undefined }, circumstances)
-  const reason = state.membership.reason
   const next = enter({ ...state, prepared: false }, 'known', circumstances)
-  return after([{ do: 'announce', what: 'left', message: reason }], settle(next, circumstances))
+  const message = state.membership?.reason ?? 'nobody names it'
+  return after([{ do: 'announce', what: 'left', message }], settle(next, circumstances))
 }
 
 function overdue(state: PodState): Step {

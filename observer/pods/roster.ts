@@ -72,7 +72,8 @@ export class Roster {
         this.#namespaces.delete(fact.name)
         return this.#judgeNamespace(fact.name)
       case 'synced':
-        return this.#sync()
+        this.#announceSynced()
+        return []
       case 'cgroup-found':
         this.#uids.set(fact.cgroup.id, fact.cgroup.uid)
         return this.#step(fact.cgroup.uid, fact)
@@ -93,20 +94,8 @@ export class Roster {
   }
 
   #judgeNamespace(name: string): readonly Move[] {
-    const pods = this.states.flatMap(({ pod, membership }) =>
-      pod?.namespace === name && membership !== undefined ? [pod] : []
-    )
+    const pods = this.states.flatMap(({ pod, listed }) => (listed && pod?.namespace === name ? [pod] : []))
     return pods.flatMap((pod) => this.#judge(pod))
-  }
-
-  /** A pod that was taken in before the agent started and that no source names any more leaves. */
-  #sync(): readonly Move[] {
-    this.#announceSynced()
-    const orphans = this.states.filter(
-      ({ membership, verdict, prepared }) =>
-        membership === undefined && (verdict === 'steer' || (prepared && verdict === 'pass'))
-    )
-    return orphans.flatMap(({ uid }) => this.#step(uid, { kind: 'unlisted' }))
   }
 
   #cgroupGone(id: bigint): readonly Move[] {

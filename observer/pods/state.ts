@@ -34,6 +34,8 @@ export interface PodState {
   readonly verdict: Verdict
   readonly pod: Pod | undefined
   readonly membership: Membership | undefined
+  /** The source names the pod still. One that it names no more stays as it was judged until its cgroup is gone. */
+  readonly listed: boolean
   readonly cgroup: PodCgroup | undefined
   /** Cookie of the pod's network namespace. */
   readonly netns: bigint | undefined
@@ -55,6 +57,7 @@ export function unseen(uid: PodUid, now: number): PodState {
     verdict: 'none',
     pod: undefined,
     membership: undefined,
+    listed: false,
     cgroup: undefined,
     netns: undefined,
     prepared: false,

@@ -81,7 +81,7 @@ export class Kubepods {
       case event_kind.EVENT_POD_REMOVED:
         return this.#gone(event.cgroup)
       case event_kind.EVENT_POD_NETNS:
-        return { kind: 'netns-seen', cgroup: event.cgroup, netns: event.netns }
+        return { kind: 'netns-seen', cgroup: event.cgroup, netns: event.netns, pid: event.pid }
       default:
         return undefined
     }

@@ -13,4 +13,10 @@ export type ProcessEvent =
       readonly prepared: boolean
     }
   | { readonly kind: 'cgroup-gone'; readonly id: bigint }
-  | { readonly kind: 'netns-seen'; readonly cgroup: bigint; readonly netns: bigint }
+  | {
+      readonly kind: 'netns-seen'
+      readonly cgroup: bigint
+      readonly netns: bigint
+      /** Of the process that was seen, on the host. */
+      readonly pid: number
+    }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes a pod into the mesh, in the order in which each step leaves nothing open: first the lookup that
-// drops, then the routing, then ztunnel, and only then the verdict that steers. Every step may be repeated.
+// Takes a pod into the mesh, in the order in which each step leaves nothing open: first the lookup that drops and
+// the routing, which nothing is marked for yet, then ztunnel, and only then the verdict that steers. Every step may
+// be repeated.
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { ztunnel_port } from '#contract'
 import type { Config } from '../config/schema.ts'
@@ -62,8 +64,13 @@ export async function enrol(
   parts.entries.write(cgroup.id, netns.cookie, verdict, netns.addresses, dwelling.traits)
   const adopted = dwelling.lookup === undefined && parts.lookups.has(netns.cookie)
   dwelling.lookup?.close()
-  dwelling.lookup = parts.lookups.attach(netns.cookie, netns.fd)
-  await netns.prepare(adopted)
+  // Loading the program takes this thread about as long as the routing takes its own.
+  const attach = async () => {
+    await nextTurn()
+    signal.throwIfAborted()
+    dwelling.lookup = parts.lookups.attach(netns.cookie, netns.fd)
+  }
+  await Promise.all([netns.prepare(adopted), attach()])
   await parts.listeners.park(netns)
   signal.throwIfAborted()
   const { uid, name, namespace, serviceAccount } = pod

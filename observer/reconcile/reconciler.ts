@@ -4,19 +4,19 @@
 
 import type { Logger } from 'pino'
 import { type Observable, Subject } from 'rxjs'
-import { causeText } from '../errors/error.ts'
-import { NO_ADDRESSES } from '../maps/pod-entries.ts'
+import { adviceText, causeText } from '../errors/error.ts'
 import type { Steering } from '../netns/plan.ts'
 import { PodNetns } from '../netns/pod-netns.ts'
 import type { Effect, Input } from '../pods/effect.ts'
 import type { PodUid } from '../pods/pod.ts'
 import type { Answer } from '../pods/roster.ts'
-import type { PodCgroup, PodState, Verdict } from '../pods/state.ts'
-import { locateNetns, netnsPath, type Sighting } from '../processes/locate.ts'
+import type { PodState, Verdict } from '../pods/state.ts'
+import { netnsPath } from '../processes/locate.ts'
 import type { ZdsServer } from '../ztunnel/server.ts'
 import { announce, fields } from './announcement.ts'
 import { depart, drain } from './departure.ts'
 import { type Dwelling, dwellingIn, type EnrolmentParts, enrol } from './enrolment.ts'
+import { Entrance } from './entrance.ts'
 import { Errands } from './errands.ts'
 
 export interface ReconcilerOptions extends EnrolmentParts {
@@ -37,15 +37,22 @@ export class Reconciler {
   readonly #options: ReconcilerOptions
   readonly #dwellings = new Map<PodUid, Dwelling>()
   readonly #errands = new Errands()
+  readonly #entrance: Entrance
   readonly #timers = new Set<NodeJS.Timeout>()
 
   constructor(options: ReconcilerOptions) {
     this.#options = options
+    this.#entrance = new Entrance(options)
     this.answers$ = this.#answers.asObservable()
   }
 
   dwelling(uid: PodUid): Dwelling | undefined {
     return this.#dwellings.get(uid)
+  }
+
+  /** The kernel told of a process of that pod. */
+  saw(cgroup: bigint, pid: number): void {
+    this.#entrance.saw(cgroup, pid)
   }
 
   perform(effect: Effect, state: PodState): void {
@@ -114,7 +121,7 @@ export class Reconciler {
     if (cgroup === undefined) return
     try {
       const held = this.#dwellings.get(uid)
-      const found = await this.#find(cgroup, held?.netns.inode)
+      const found = await this.#entrance.find(cgroup, held?.netns.inode)
       if (found === undefined) return this.#answer(uid, { kind: 'located', netns: undefined, epoch })
       if (held?.netns.inode === found.inode) {
         return this.#answer(uid, { kind: 'located', netns: held.netns.cookie, epoch })
@@ -132,15 +139,6 @@ export class Reconciler {
     }
   }
 
-  /** Looks twice: the kernel tells of a process that came between only after it was made to forget the others. */
-  async #find(cgroup: PodCgroup, current?: number): Promise<Sighting | undefined> {
-    const { hostInode, entries } = this.#options
-    const found = await locateNetns(cgroup.path, hostInode, current)
-    if (found !== undefined) return found
-    entries.unsee(cgroup.id)
-    return locateNetns(cgroup.path, hostInode, current)
-  }
-
   async #enrol(state: PodState, epoch: number, signal: AbortSignal): Promise<void> {
     const { uid } = state
     try {
@@ -153,7 +151,7 @@ export class Reconciler {
       this.#answer(uid, { kind: 'enrolled', epoch })
     } catch (error) {
       if (signal.aborted) return
-      this.#answer(uid, { kind: 'enrol-failed', error: causeText(error), epoch })
+      this.#answer(uid, { kind: 'enrol-failed', error: adviceText(error), epoch })
     }
   }
 
@@ -161,16 +159,15 @@ export class Reconciler {
   async #dwell(state: PodState): Promise<Dwelling | undefined> {
     const { uid, cgroup, netns, pod } = state
     const held = this.#dwellings.get(uid)
-    if (held?.netns.cookie === netns) return held
+    if (held !== undefined && held.netns.cookie === netns) {
+      const { ipv4, ipv6 } = held.netns.addresses
+      if (ipv4 === undefined && ipv6 === undefined) await held.netns.readAddresses(pod?.ips ?? [])
+      return held
+    }
     if (cgroup === undefined) return undefined
     if (held !== undefined) await this.#abandon(uid, held)
-    const found = await this.#find(cgroup)
-    if (found === undefined) return undefined
-    const opened = await PodNetns.open(netnsPath(found.pid), pod?.ips ?? [], this.#options.steering)
-    if (opened.cookie !== netns) {
-      opened.close()
-      return undefined
-    }
+    const opened = await this.#entrance.open(state)
+    if (opened === undefined) return undefined
     const dwelling = dwellingIn(opened)
     this.#dwellings.set(uid, dwelling)
     return dwelling
@@ -208,9 +205,12 @@ export class Reconciler {
     const { entries, lookups, zds } = this.#options
     const dwelling = this.#dwellings.get(uid)
     if (dwelling?.netns.cookie === netns) this.#turnAway(uid)
-    if (cgroup !== undefined) entries.forget(cgroup)
+    if (cgroup !== undefined) {
+      entries.forget(cgroup)
+      this.#entrance.forget(cgroup)
+    }
     if (netns !== undefined) {
-      entries.forgetNetns(netns, dwelling?.netns.addresses ?? NO_ADDRESSES)
+      entries.forgetNetns(netns, dwelling?.netns.cookie === netns ? dwelling.netns.addresses : undefined)
       lookups.remove(netns)
     }
     this.#errands.run(uid, async () => {

@@ -7,7 +7,7 @@ import type { Lookups } from '../hooks/lookups.ts'
 import type { PodEntries } from '../maps/pod-entries.ts'
 import type { DriftKind } from '../netns/drift.ts'
 import { podRef } from '../pods/pod.ts'
-import { isSteered, type PodState } from '../pods/state.ts'
+import { isSteered, type Phase, type PodState } from '../pods/state.ts'
 import type { Dwelling } from './enrolment.ts'
 import type { Listeners } from './listeners.ts'
 
@@ -20,6 +20,9 @@ export interface VerifierOptions {
   readonly dwelling: (uid: string) => Dwelling | undefined
   readonly log: Logger
 }
+
+/** An enrolment may have steered the pod a moment ago, and its answer is still on the way. */
+const AWAITING: ReadonlySet<Phase> = new Set(['held', 'joining', 'failed'])
 
 export class Verifier {
   readonly #options: VerifierOptions
@@ -46,6 +49,7 @@ export class Verifier {
     if (cgroup === undefined || verdict === 'none') return
     const found = this.#options.entries.read(cgroup.id)
     if (found.verdict === verdict && found.netns === netns) return
+    if (found.verdict === 'steer' && found.netns === netns && AWAITING.has(state.phase)) return
     const dwelling = this.#options.dwelling(uid)
     this.#options.entries.write(cgroup.id, netns, verdict, dwelling?.netns.addresses, dwelling?.traits)
     this.note('entry', `verdict ${found.verdict} instead of ${verdict}`, state)

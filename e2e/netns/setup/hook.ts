@@ -15,32 +15,27 @@ function detach(pins: string, program: string): number {
   return links.length
 }
 
-/**
- * Runs `act` with the agent dead and the program detached, then starts the agent, which attaches it again.
- * @param program its function: connect4, setsockopt, lookup
- */
-export async function without(node: Mesh, program: string, act: () => Promise<unknown>): Promise<void> {
-  const { agent, world } = node
+/** Runs `act` while no agent runs that could repair anything, then waits until one has looked at every pod. */
+export async function unattended(node: Mesh, act: () => Promise<unknown>): Promise<void> {
+  const { agent } = node
   const enrolled = (await node.report()).pods.filter(({ outside }) => !outside)
   await agent.kill9()
   try {
-    if (detach(join(mountPoint('bpf'), world.prefix), program) === 0)
-      throw new Error(`${program}: not pinned`)
     await act()
   } finally {
     await agent.restart()
-    for (const pod of enrolled) await agent.untilPod(pod, 'enrolled')
+    for (const pod of enrolled) await agent.untilPod(pod, 'verified')
   }
 }
 
-/** Runs `act` while no agent runs that could repair anything. */
-export async function unattended(node: Mesh, act: () => Promise<unknown>): Promise<void> {
-  const enrolled = (await node.report()).pods.filter(({ outside }) => !outside)
-  await node.agent.kill9()
-  try {
+/**
+ * Runs `act` with the agent dead and the program detached; the agent that starts then attaches it again.
+ * @param program its function: connect4, setsockopt, lookup
+ */
+export function without(node: Mesh, program: string, act: () => Promise<unknown>): Promise<void> {
+  const pins = join(mountPoint('bpf'), node.world.prefix)
+  return unattended(node, async () => {
+    if (detach(pins, program) === 0) throw new Error(`${program}: not pinned`)
     await act()
-  } finally {
-    await node.agent.restart()
-    for (const pod of enrolled) await node.agent.untilPod(pod, 'enrolled')
-  }
+  })
 }

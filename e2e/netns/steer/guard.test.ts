@@ -5,7 +5,6 @@ import { describe, expect, it } from 'vitest'
 import type { Place } from '../../world/place.ts'
 import { without } from '../setup/hook.ts'
 import { FAMILIES, type Family, mesh } from '../setup/mesh.ts'
-import { expectPlain } from '../setup/route.ts'
 
 const PORTS = [15001, 15006] as const
 const LOOPBACK = { ipv4: '127.0.0.1', ipv6: '::1' } as const
@@ -56,12 +55,15 @@ describe('ztunnel’s port', () => {
 
   it.each(FAMILIES)('for DNS is refused by address only: %s', async (family) => {
     const pod = node.pod('app')
-    const resolver = await pod.serve(15053)
+    const resolver = await pod.serve(15053, '--bind', app(family))
     const other = await pod.serve(15054)
     for (const from of [node.pod('plain'), node.outsider('outsider'), pod])
       expect(await from.connect(app(family), 15053)).toMatchObject(REFUSED)
     expect(resolver.seen).toEqual([])
-    expectPlain(await pod.connect(LOOPBACK[family], 15053))
+    // A real ztunnel answers there itself.
+    const local = node.ztunnel.real ? undefined : await pod.serve(15053, '--bind', LOOPBACK[family])
+    expect(await pod.connect(LOOPBACK[family], 15053, '--no-data')).toMatchObject({ ok: true })
+    await local?.stop()
     expect(await node.pod('plain').connect(app(family), 15054)).toMatchObject({ ok: true, ended: 'line' })
     await resolver.stop()
     await other.stop()
@@ -88,18 +90,24 @@ describe('a process of the pod that joins :15001 with SO_REUSEPORT', () => {
 })
 
 describe('without the lookup', () => {
-  it('ztunnel’s port is reached, and shared with whoever joins it', async () => {
+  it('ztunnel’s ports are reached, and :15001 is shared with whoever joins it', async () => {
     const joined = await node.pod('app').serve(15001, '--reuseport')
+    const plain = node.pod('plain')
     await without(node, 'lookup', async () => {
+      // It would dial itself round and round.
+      node.ztunnel.pause()
       for (const family of FAMILIES) {
-        const tally = await node
-          .pod('plain')
-          .connectMany(app(family), 15001, 60, '--timeout', 100, '--no-data')
-        expect(tally).toMatchObject({ connected: 60 })
+        expect(await plain.connect(app(family), 15006, '--no-data')).toMatchObject({ ok: true })
+        // What :15001 answers to a stranger goes round to lo: its share runs into the timeout.
+        const tally = await plain.connectMany(app(family), 15001, 20, '--no-data', '--timeout', 50)
+        expect(tally.connected).toBeGreaterThan(0)
+        expect(tally).toMatchObject({ errors: { TIMEOUT: 20 - tally.connected } })
       }
+      await node.ztunnel.kill9()
+      await node.startZtunnel()
     })
     expect(joined.seen.length).toBeGreaterThan(0)
-    expect(joined.seen.length).toBeLessThan(120)
+    expect(joined.seen.length).toBeLessThan(40)
     await joined.stop()
   })
 })

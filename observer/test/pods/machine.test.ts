@@ -92,7 +92,7 @@ const TABLE: Record<Name, Record<Phase, string>> = {
   ),
   'judged out': row(SAME, SAME, LEAVE, LEAVE, LEAVE, LEAVE, SAME, LEAVE),
   'judged unsupported': row(SAME, SAME, LEAVE, LEAVE, LEAVE, LEAVE, SAME, LEAVE),
-  unlisted: row(FORGET, FORGET, LEAVE, LEAVE, LEAVE, LEAVE, SAME, LEAVE),
+  unlisted: row(SAME, SAME, SAME, SAME, SAME, SAME, SAME, SAME),
   'cgroup found': row('held held: judge locate', SAME, SAME, SAME, SAME, SAME, SAME, SAME),
   'cgroup made again': row(
     'held held: judge locate',

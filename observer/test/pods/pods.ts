@@ -42,5 +42,5 @@ export function cgroup(id = 101n, uid = 'u1'): PodCgroup {
 }
 
 export function podState(change: Partial<PodState> = {}): PodState {
-  return { ...unseen('u1', 0), ...change }
+  return { ...unseen('u1', 0), listed: change.membership !== undefined, ...change }
 }

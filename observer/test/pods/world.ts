@@ -30,6 +30,8 @@ export class World {
   /** Every verdict since the cgroup was made. */
   history: Verdict[] = []
   listed: 'in' | 'out' | undefined
+  /** What the source said last of this cgroup's pod; it outlives the listing. */
+  judged: 'in' | 'out' | undefined
   cgroupId: bigint | undefined
   /** The namespace of the pod's processes. */
   process: bigint | undefined
@@ -65,29 +67,37 @@ export class World {
         this.cgroupId = ++this.#lastCgroup
         this.verdict = 'unknown'
         this.history = ['unknown']
-        return this.#tellCgroup()
+        this.#tellCgroup()
+        return
       case 'rmdir':
         if (this.cgroupId === undefined || this.process !== undefined) return
         this.cgroupId = undefined
+        this.judged = this.listed
         this.verdict = 'none'
         this.#told.push({ kind: 'cgroup-gone' })
         return
       case 'list-in':
       case 'list-out':
         this.listed = action === 'list-in' ? 'in' : 'out'
-        return this.#hear({ kind: 'judged', pod: pod(), membership: membership(this.listed) })
+        this.judged = this.listed
+        this.#hear({ kind: 'judged', pod: pod(), membership: membership(this.listed) })
+        return
       case 'unlist':
         this.listed = undefined
-        return this.#hear({ kind: 'unlisted' })
+        if (this.state.cgroup === undefined) this.judged = undefined
+        this.#hear({ kind: 'unlisted' })
+        return
       case 'start':
         if (this.cgroupId === undefined || this.process !== undefined) return
         if (this.#lastNetns === 4000n) this.#lastNetns++
         this.process = this.#lastNetns
-        return this.#sight()
+        this.#sight()
+        return
       case 'restart':
         if (this.process === undefined) return
         this.process = ++this.#lastNetns
-        return this.#sight()
+        this.#sight()
+        return
       case 'stop':
         this.process = undefined
         return
@@ -95,9 +105,11 @@ export class World {
         if (this.cgroupId !== undefined) this.#tellCgroup()
         return
       case 'answer':
-        return this.#answer(true)
+        this.#answer(true)
+        return
       case 'fail':
-        return this.#answer(false)
+        this.#answer(false)
+        return
       case 'tell': {
         const input = this.#told.shift()
         if (input !== undefined) this.#hear(input)
@@ -143,7 +155,8 @@ export class World {
   #perform(effect: Effect): void {
     switch (effect.do) {
       case 'judge':
-        return this.#write(effect.verdict)
+        this.#write(effect.verdict)
+        return
       case 'locate':
       case 'enrol':
       case 'leave':
@@ -174,20 +187,29 @@ export class World {
     const { epoch } = errand
     switch (errand.do) {
       case 'locate':
-        if (!well) return this.#hear({ kind: 'enrol-failed', error: 'EMFILE', epoch })
+        if (!well) {
+          this.#hear({ kind: 'enrol-failed', error: 'EMFILE', epoch })
+          return
+        }
         if (this.process === undefined) this.#seen.clear()
-        return this.#hear({ kind: 'located', netns: this.process, epoch })
+        this.#hear({ kind: 'located', netns: this.process, epoch })
+        return
       case 'enrol': {
         const { netns } = this.state
         if (netns !== undefined) this.prepared.add(netns)
         if (this.process === undefined) this.#seen.clear()
-        if (!well || netns !== this.process) return this.#hear({ kind: 'enrol-failed', error: 'nack', epoch })
+        if (!well || netns !== this.process) {
+          this.#hear({ kind: 'enrol-failed', error: 'nack', epoch })
+          return
+        }
         this.#write('steer')
-        return this.#hear({ kind: 'enrolled', epoch })
+        this.#hear({ kind: 'enrolled', epoch })
+        return
       }
       case 'leave':
         if (this.state.netns !== undefined) this.prepared.delete(this.state.netns)
-        return this.#hear({ kind: 'left', epoch })
+        this.#hear({ kind: 'left', epoch })
+        return
     }
   }
 

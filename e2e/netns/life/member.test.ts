@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a pod does while it is in the mesh, and how it comes in and goes out.
+
+import { beforeAll, describe, expect, it } from 'vitest'
+import { DIAL, Place, type Server } from '../../world/place.ts'
+import { FAMILIES, JOIN, mesh, type Outsider } from '../setup/mesh.ts'
+
+const PORT = 8080
+
+describe('a pod of the mesh', () => {
+  const node = mesh({
+    enrolled: ['member'],
+    plain: ['plain', 'visitor'],
+    outsiders: ['peer'],
+    agent: { config: { drainTimeout: '2s' } }
+  })
+  let peer: Outsider
+  let server: Server
+
+  beforeAll(async () => {
+    peer = node.outsider('peer')
+    server = await peer.serve(PORT, '--echo')
+  })
+
+  /** How many connections ztunnel carried to the peer while `act` ran. */
+  async function carried(act: () => Promise<unknown>): Promise<number> {
+    const before = node.ztunnel.opened({ direction: 'outbound' }).length
+    await act()
+    return node.ztunnel.opened({ direction: 'outbound' }).length - before
+  }
+
+  it.each(FAMILIES)(
+    'has processes that start later steered: forks, execs, other containers: %s',
+    async (family) => {
+      const member = node.pod('member')
+      const beside = await member.container()
+      const shell = `${DIAL} connect ${peer[family]} ${PORT} & wait $!; ${DIAL} connect ${peer[family]} ${PORT}`
+      const times = await carried(async () => {
+        const { lines } = await member.exec(['sh', '-c', shell])
+        expect(lines).toMatchObject([{ ok: true }, { ok: true }])
+        expect(await beside.connect(peer[family], PORT)).toMatchObject({ ok: true })
+      })
+      expect(times).toBe(3)
+    }
+  )
+
+  it('has a process steered that was moved into its cgroup, and one passed that was moved out', async () => {
+    const [member, plain] = [node.pod('member'), node.pod('plain')]
+    // In the pod's network namespace from the start, in its cgroup only later.
+    const script = `echo '{"event":"waiting"}'; read go; exec ${DIAL} connect ${peer.ipv4} ${PORT}`
+    const incoming = new Place('incoming', node.world.host.cgroup, member.netns).spawn(['sh', '-c', script])
+    await incoming.waitForEvent('waiting')
+    await (await member.container()).adopt(incoming.pid)
+    const arrived = await carried(async () => {
+      incoming.write('\n')
+      expect((await incoming.finished()).lines.at(-1)).toMatchObject({ ok: true })
+    })
+    expect(arrived).toBe(1)
+    // The socket's network namespace decides whose traffic it is.
+    const outgoing = member.startDial('connect', peer.ipv4, PORT, '--wait-line')
+    await outgoing.waitForEvent('waiting')
+    await plain.adopt(outgoing.pid)
+    const moved = await carried(async () => {
+      outgoing.write('\n')
+      expect((await outgoing.finished()).lines.at(-1)).toMatchObject({ ok: true })
+    })
+    expect(moved).toBe(1)
+    expect(await carried(() => plain.connect(peer.ipv4, PORT))).toBe(0)
+  })
+
+  it('keeps the connections that it had before it joined', async () => {
+    const plain = node.pod('plain')
+    const held = plain.startDial('connect', peer.ipv4, PORT, '--hold')
+    await held.waitFor(({ ok }) => ok === true)
+    await node.join(plain)
+    expect(await carried(() => plain.connect(peer.ipv4, PORT))).toBe(1)
+    held.signal('SIGTERM')
+    expect((await held.finished()).lines.at(-1)).toMatchObject({ event: 'held' })
+  })
+
+  it('leaves: what ztunnel carries may end within the drain timeout, what is new passes at once', async () => {
+    const plain = node.pod('plain')
+    const short = plain.startDial('connect', peer.ipv4, PORT, '--hold')
+    await short.waitFor(({ ok }) => ok === true)
+    const long = plain.startDial('connect', peer.ipv6, PORT, '--hold')
+    await long.waitFor(({ ok }) => ok === true)
+    await plain.annotate(JOIN, 'false')
+    await node.agent.untilPod(plain, 'leaving')
+    expect(await carried(() => plain.connect(peer.ipv4, PORT))).toBe(0)
+    await plain.exec(['sleep', '0.5'])
+    short.signal('SIGTERM')
+    const { lines } = await short.finished()
+    expect(lines.at(-1)).toMatchObject({ event: 'held' })
+    expect(lines.at(-1)?.echoed).toBeGreaterThan(2)
+    expect((await long.finished()).lines.at(-1)).toMatchObject({ event: 'broken' })
+    await node.agent.untilPod(plain, 'outside')
+    for (const family of ['-4', '-6']) {
+      expect(await plain.ip(family, 'rule')).not.toMatch(/fwmark|proto 151/)
+      expect(await plain.ip(family, 'route', 'show', 'table', 'all')).not.toMatch(/table 5151/)
+    }
+  })
+
+  it('ends in the state that was asked for last, however often and fast that changes', async () => {
+    const visitor = node.pod('visitor')
+    for (let turn = 0; turn < 20; turn++) await visitor.annotate(JOIN, turn % 2 ? 'false' : 'true')
+    await node.agent.untilPod(visitor, 'outside')
+    expect(await carried(() => visitor.connect(peer.ipv4, PORT))).toBe(0)
+    expect(await visitor.ip('rule')).not.toMatch(/fwmark/)
+    for (let turn = 0; turn < 21; turn++) {
+      await visitor.annotate(JOIN, turn % 2 ? 'false' : 'true')
+      await visitor.exec(['sleep', '0.02'])
+    }
+    await node.agent.untilPod(visitor, 'verified')
+    expect(await carried(() => visitor.connect(peer.ipv4, PORT))).toBe(1)
+    expect(await carried(() => visitor.connect(peer.ipv6, PORT))).toBe(1)
+    expect(await visitor.ip('rule')).toMatch(/fwmark/)
+  })
+
+  it('has only connections that the peer saw from its own address', () => {
+    const pods = ['member', 'plain', 'visitor'].map((name) => node.pod(name))
+    const own = new Set(pods.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]))
+    expect(server.peers.filter((address) => !own.has(address))).toEqual([])
+  })
+})

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { counter, layout, listener_slot, pod_flag, verdict, ztunnel_port } from '#contract'
+import type { BpfObject } from '#native'
+import { addressOf, NO_ADDRESS } from '../../observer/maps/address.ts'
+import type { KernelMaps } from '../../observer/maps/kernel-maps.ts'
+import { counted, kernelObject, testObject } from './built.ts'
+
+const NETNS = 7_001n
+const LO = 'looped'
+const ETH = 'lookup'
+const TCP = 6
+const UDP = 17
+const DROP = 0
+const PASS = 1
+
+interface Addresses {
+  own: string
+  more: string
+  peer: string
+  loopback: string
+}
+
+const FAMILIES: Record<string, Addresses> = {
+  ipv4: { own: '10.9.0.1', more: '10.8.0.1', peer: '10.9.0.2', loopback: '127.0.0.1' },
+  ipv6: { own: 'fd00::1', more: 'fd08::1', peer: 'fd00::2', loopback: '::1' }
+}
+
+interface Syn {
+  src: string
+  dst: string
+  port: number
+  /** The object that takes every SYN for one from there. */
+  from: typeof LO | typeof ETH
+  protocol?: number
+}
+
+const SOURCE_PORT = 40_000
+
+function bytesOf(ip: string): Uint8Array {
+  return new Uint8Array(Uint32Array.from(addressOf(ip).word).buffer)
+}
+
+/** struct bpf_sk_lookup, in the host's order but for addresses and the remote port. Has no interface. */
+function context({ src, dst, port, protocol = TCP }: Syn): Uint8Array {
+  const bytes = new Uint8Array(72)
+  const view = new DataView(bytes.buffer)
+  const ipv6 = dst.includes(':')
+  view.setUint32(8, ipv6 ? 10 : 2, true)
+  view.setUint32(12, protocol, true)
+  if (ipv6) {
+    bytes.set(bytesOf(src), 20)
+    bytes.set(bytesOf(dst), 44)
+  } else {
+    bytes.set(bytesOf(src).subarray(12), 16)
+    bytes.set(bytesOf(dst).subarray(12), 40)
+  }
+  view.setUint16(36, SOURCE_PORT)
+  view.setUint32(60, port, true)
+  return bytes
+}
+
+function maps(
+  object: BpfObject
+): Pick<KernelMaps, 'netns_pod' | 'own_addr' | 'listener' | 'counter' | 'exempt' | 'pod_stat'> {
+  return {
+    netns_pod: object.map('netns_pod'),
+    own_addr: object.map('own_addr'),
+    listener: object.map('listener'),
+    counter: object.map('counter'),
+    exempt: object.map('exempt'),
+    pod_stat: object.map('pod_stat')
+  } as ReturnType<typeof maps>
+}
+
+function enrolledPod(verdictNumber: number, addresses: Addresses, from: Syn['from']) {
+  const options = { knobs: { lookup_netns: NETNS } }
+  const object = from === LO ? testObject(from, options) : kernelObject(from, options)
+  const held = maps(object)
+  const ip = [addressOf(addresses.own), NO_ADDRESS]
+  held.netns_pod.set(NETNS, {
+    version: layout.LAYOUT_VERSION,
+    verdict: verdictNumber,
+    flags: pod_flag.POD_MORE_ADDRS,
+    cgroup: 5n,
+    netns: NETNS,
+    since: 0n,
+    ip
+  })
+  held.own_addr.set({ netns: NETNS, addr: addressOf(addresses.more) }, 1)
+  held.pod_stat.set(NETNS, { steered: 0n, refused: 0n, accepted: 0n })
+  return { program: object.program('lookup'), ...held }
+}
+
+async function listening(host: string): Promise<number> {
+  const server: Server = createServer()
+  onTestFinished(() => void server.close())
+  server.listen(0, host)
+  await once(server, 'listening')
+  const { fd } = (server as unknown as { _handle: { fd: number } })._handle
+  return fd
+}
+
+/** The cookie of the socket that the SYN was given to. */
+function chosen(data: Uint8Array): bigint {
+  return new DataView(data.buffer, data.byteOffset).getBigUint64(0, true)
+}
+
+describe.each(Object.entries(FAMILIES))('a SYN over %s', (_, addresses) => {
+  const { own, more, peer, loopback } = addresses
+  const { VERDICT_PASS, VERDICT_UNKNOWN, VERDICT_HELD, VERDICT_STEER } = verdict
+  const { ZTUNNEL_OUTBOUND, ZTUNNEL_INBOUND, ZTUNNEL_HBONE, ZTUNNEL_DNS } = ztunnel_port
+  const from = (src: string, dst: string, port: number, side: Syn['from']): Syn => ({
+    src,
+    dst,
+    port,
+    from: side
+  })
+
+  it.each<[string, number, Syn, number, keyof typeof counter | undefined]>([
+    [
+      'another pod on :15001',
+      VERDICT_STEER,
+      from(peer, own, ZTUNNEL_OUTBOUND, ETH),
+      DROP,
+      'COUNT_DROPPED_GUARD'
+    ],
+    [
+      'another pod on :15006',
+      VERDICT_STEER,
+      from(peer, own, ZTUNNEL_INBOUND, ETH),
+      DROP,
+      'COUNT_DROPPED_GUARD'
+    ],
+    [
+      'the pod on its own :15006',
+      VERDICT_STEER,
+      from(own, own, ZTUNNEL_INBOUND, LO),
+      DROP,
+      'COUNT_DROPPED_GUARD'
+    ],
+    [
+      'loopback on :15001',
+      VERDICT_STEER,
+      from(loopback, loopback, ZTUNNEL_OUTBOUND, LO),
+      DROP,
+      'COUNT_DROPPED_GUARD'
+    ],
+    ['another pod on :15053', VERDICT_STEER, from(peer, own, ZTUNNEL_DNS, ETH), DROP, 'COUNT_DROPPED_GUARD'],
+    [
+      'a further address on :15001',
+      VERDICT_STEER,
+      from(peer, more, ZTUNNEL_OUTBOUND, ETH),
+      DROP,
+      'COUNT_DROPPED_GUARD'
+    ],
+    [
+      'the guard before PASS',
+      VERDICT_PASS,
+      from(peer, own, ZTUNNEL_INBOUND, ETH),
+      DROP,
+      'COUNT_DROPPED_GUARD'
+    ],
+    [
+      'the guard before HELD',
+      VERDICT_HELD,
+      from(peer, own, ZTUNNEL_OUTBOUND, ETH),
+      DROP,
+      'COUNT_DROPPED_GUARD'
+    ],
+    ['loopback on :15053', VERDICT_STEER, from(loopback, loopback, ZTUNNEL_DNS, LO), PASS, undefined],
+    ['loopback', VERDICT_STEER, from(loopback, loopback, 80, LO), PASS, undefined],
+    ['loopback of a held pod', VERDICT_HELD, from(loopback, loopback, 80, LO), PASS, undefined],
+    ['own to own', VERDICT_STEER, from(own, own, 80, LO), PASS, undefined],
+    ['own to a further own', VERDICT_STEER, from(own, more, 80, LO), PASS, undefined],
+    ['another pod to a held one', VERDICT_HELD, from(peer, own, 80, ETH), DROP, 'COUNT_DROPPED_NOT_READY'],
+    [
+      'another pod to an unknown one',
+      VERDICT_UNKNOWN,
+      from(peer, own, 80, ETH),
+      DROP,
+      'COUNT_DROPPED_NOT_READY'
+    ],
+    [
+      'HBONE to a held pod',
+      VERDICT_HELD,
+      from(peer, own, ZTUNNEL_HBONE, ETH),
+      DROP,
+      'COUNT_DROPPED_NOT_READY'
+    ],
+    ['another pod to one outside', VERDICT_PASS, from(peer, own, 80, ETH), PASS, undefined],
+    [
+      'what was marked before its pod left, without a listener',
+      VERDICT_PASS,
+      from(own, peer, 80, LO),
+      DROP,
+      'COUNT_DROPPED_NO_LISTENER'
+    ],
+    [
+      'a foreign destination not over lo, of one outside',
+      VERDICT_PASS,
+      from(own, peer, 80, ETH),
+      PASS,
+      undefined
+    ],
+    ['HBONE', VERDICT_STEER, from(peer, own, ZTUNNEL_HBONE, ETH), PASS, undefined],
+    [
+      'a foreign destination not over lo',
+      VERDICT_STEER,
+      from(own, peer, 80, ETH),
+      DROP,
+      'COUNT_DROPPED_FOREIGN'
+    ],
+    [
+      'a foreign :15001 not over lo',
+      VERDICT_STEER,
+      from(own, peer, ZTUNNEL_OUTBOUND, ETH),
+      DROP,
+      'COUNT_DROPPED_FOREIGN'
+    ],
+    ['ztunnel without its exemption', VERDICT_STEER, from(peer, own, 80, LO), DROP, 'COUNT_DROPPED_LOOP'],
+    ['egress without a listener', VERDICT_STEER, from(own, peer, 80, LO), DROP, 'COUNT_DROPPED_NO_LISTENER'],
+    ['inbound without a listener', VERDICT_STEER, from(peer, own, 80, ETH), DROP, 'COUNT_DROPPED_NO_LISTENER']
+  ])('%s', (_name, number, syn, expected, reason) => {
+    const { program, counter: counters } = enrolledPod(number, addresses, syn.from)
+    const { retval, data } = program.testRun({ ctx: context(syn) })
+    expect({ retval, socket: chosen(data) }).toEqual({ retval: expected, socket: 0n })
+    const reasons = Object.entries(counter).filter(
+      ([name, index]) => name.startsWith('COUNT_') && counted(counters, index) > 0
+    )
+    expect(reasons.map(([name]) => name)).toEqual(reason === undefined ? [] : [reason])
+  })
+
+  it.each<[string, Syn, number]>([
+    ['egress goes to :15001', from(own, peer, 80, LO), ZTUNNEL_OUTBOUND],
+    ['egress to a foreign :15006 too', from(own, peer, ZTUNNEL_INBOUND, LO), ZTUNNEL_OUTBOUND],
+    ['inbound goes to :15006', from(peer, own, 80, ETH), ZTUNNEL_INBOUND],
+    ['inbound to a further address too', from(peer, more, 80, ETH), ZTUNNEL_INBOUND]
+  ])('%s', async (_name, syn, port) => {
+    const { program, listener } = enrolledPod(VERDICT_STEER, addresses, syn.from)
+    const { SLOT_ZTUNNEL, SLOT_PARKED } = listener_slot
+    const keys = [ZTUNNEL_OUTBOUND, ZTUNNEL_INBOUND].flatMap((each) =>
+      [SLOT_ZTUNNEL, SLOT_PARKED].map((slot) => ({ netns: NETNS, port: each, slot }))
+    )
+    for (const key of keys) listener.setFd(key, await listening(loopback))
+    const { retval, data } = program.testRun({ ctx: context(syn) })
+    const first = listener.get({ netns: NETNS, port, slot: SLOT_ZTUNNEL })
+    expect({ retval, socket: chosen(data) }).toEqual({ retval: PASS, socket: first })
+  })
+
+  it('goes to the next listener when the first is gone, and to none of another namespace', async () => {
+    const { program, listener } = enrolledPod(VERDICT_STEER, addresses, LO)
+    const elsewhere = { netns: NETNS + 1n, port: ZTUNNEL_OUTBOUND, slot: listener_slot.SLOT_ZTUNNEL }
+    listener.setFd(elsewhere, await listening(loopback))
+    const syn = context(from(own, peer, 80, LO))
+    expect(program.testRun({ ctx: syn }).retval).toBe(DROP)
+    const upgrade = { netns: NETNS, port: ZTUNNEL_OUTBOUND, slot: listener_slot.SLOT_UPGRADE }
+    listener.setFd(upgrade, await listening(loopback))
+    expect(chosen(program.testRun({ ctx: syn }).data)).toBe(listener.get(upgrade))
+  })
+
+  it("passes when it is ztunnel's own connection to the application", () => {
+    const { program, exempt } = enrolledPod(VERDICT_STEER, addresses, LO)
+    const syn = context(from(peer, own, 80, LO))
+    const swapped = (port: number) => ((port & 0xff) << 8) | (port >> 8)
+    const key = {
+      netns: NETNS,
+      src: addressOf(peer),
+      dst: addressOf(own),
+      sport: swapped(SOURCE_PORT),
+      dport: swapped(80)
+    }
+    exempt.set({ ...key, netns: NETNS + 1n }, 1n)
+    expect(program.testRun({ ctx: syn }).retval).toBe(DROP)
+    exempt.set(key, 1n)
+    expect(program.testRun({ ctx: syn }).retval).toBe(PASS)
+  })
+
+  it('of a namespace without an entry is dropped, and what is not TCP passes', () => {
+    const { program, netns_pod, counter: counters } = enrolledPod(VERDICT_STEER, addresses, ETH)
+    netns_pod.delete(NETNS)
+    const syn = from(peer, own, 80, ETH)
+    expect(program.testRun({ ctx: context(syn) }).retval).toBe(DROP)
+    expect(counted(counters, counter.COUNT_DROPPED_NO_POD)).toBe(1)
+    expect(program.testRun({ ctx: context({ ...syn, protocol: UDP }) }).retval).toBe(PASS)
+  })
+})

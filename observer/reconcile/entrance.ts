@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The way into a pod's network namespace: through one of its processes.
+
+import type { PodEntries } from '../maps/pod-entries.ts'
+import type { Steering } from '../netns/plan.ts'
+import { PodNetns } from '../netns/pod-netns.ts'
+import type { PodCgroup, PodState } from '../pods/state.ts'
+import { locateNetns, netnsPath, type Sighting } from '../processes/locate.ts'
+
+export interface EntranceOptions {
+  readonly entries: Pick<PodEntries, 'unsee'>
+  readonly steering: Steering
+  /** Inode of the node's own network namespace. */
+  readonly hostInode: number
+}
+
+export class Entrance {
+  readonly #options: EntranceOptions
+  /** By pod-level cgroup: the process that the kernel told of last. It may have ended, and its id be another's. */
+  readonly #seen = new Map<bigint, number>()
+
+  constructor(options: EntranceOptions) {
+    this.#options = options
+  }
+
+  saw(cgroup: bigint, pid: number): void {
+    this.#seen.set(cgroup, pid)
+  }
+
+  forget(cgroup: bigint): void {
+    this.#seen.delete(cgroup)
+  }
+
+  /** Looks twice: the kernel tells of a process that came between only after it was made to forget the others. */
+  async find(cgroup: PodCgroup, current?: number): Promise<Sighting | undefined> {
+    const { hostInode, entries } = this.#options
+    const found = await locateNetns(cgroup.path, hostInode, current)
+    if (found !== undefined) return found
+    entries.unsee(cgroup.id)
+    return locateNetns(cgroup.path, hostInode, current)
+  }
+
+  /** The namespace that the state means; undefined when no process leads there any more. */
+  async open(state: PodState): Promise<PodNetns | undefined> {
+    const { cgroup } = state
+    if (cgroup === undefined) return undefined
+    const seen = this.#seen.get(cgroup.id)
+    const opened = seen === undefined ? undefined : await this.#through(seen, state).catch(() => undefined)
+    if (opened !== undefined) return opened
+    const found = await this.find(cgroup)
+    return found === undefined ? undefined : this.#through(found.pid, state)
+  }
+
+  async #through(pid: number, { netns, pod }: PodState): Promise<PodNetns | undefined> {
+    const opened = await PodNetns.open(netnsPath(pid), pod?.ips ?? [], this.#options.steering)
+    if (opened.cookie === netns) return opened
+    opened.close()
+    return undefined
+  }
+}

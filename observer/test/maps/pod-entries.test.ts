@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, it } from 'vitest'
+import { pod_flag, verdict } from '#contract'
+import { addressOf } from '../../maps/address.ts'
+import { PodEntries } from '../../maps/pod-entries.ts'
+import { memoryMap, podMaps } from './memory-map.ts'
+
+const CGROUP = 101n
+const NETNS = 4026n
+const ADDRESSES = { ipv4: '10.0.0.1', ipv6: undefined, more: ['fe80::1', '10.0.1.1'] }
+const RECORD = { uid: 'u1', namespace: 'shop', name: 'cart', state: 'held', reason: '', since: 0n }
+
+describe('the entries of a pod', () => {
+  it.each([
+    ['pass', verdict.VERDICT_PASS],
+    ['unknown', verdict.VERDICT_UNKNOWN],
+    ['held', verdict.VERDICT_HELD],
+    ['steer', verdict.VERDICT_STEER]
+  ] as const)('say %s by cgroup and by namespace', (name, number) => {
+    const maps = podMaps()
+    const entries = new PodEntries(maps)
+    entries.write(CGROUP, NETNS, name, ADDRESSES)
+    const expected = { verdict: number, cgroup: CGROUP, netns: NETNS, flags: pod_flag.POD_MORE_ADDRS }
+    expect(maps.cgroup_pod.get(CGROUP)).toMatchObject(expected)
+    expect(maps.netns_pod.get(NETNS)).toEqual(maps.cgroup_pod.get(CGROUP))
+    expect(maps.cgroup_pod.get(CGROUP)?.ip[0]).toEqual(addressOf('10.0.0.1'))
+    expect(entries.read(CGROUP)).toEqual({ verdict: name, netns: NETNS })
+  })
+
+  it('without a namespace are by cgroup only', () => {
+    const maps = podMaps()
+    const entries = new PodEntries(maps)
+    entries.write(CGROUP, undefined, 'held')
+    expect(maps.netns_pod.keys()).toEqual([])
+    expect(entries.read(CGROUP)).toEqual({ verdict: 'held', netns: undefined })
+    expect(entries.read(999n)).toEqual({ verdict: 'none', netns: undefined })
+  })
+
+  it('do not steer by cgroup when the namespace’s did not fit', () => {
+    const maps = { ...podMaps(), netns_pod: memoryMap('netns_pod', 0) }
+    const entries = new PodEntries(maps)
+    entries.write(CGROUP, undefined, 'held')
+    expect(() => entries.write(CGROUP, NETNS, 'steer', ADDRESSES)).toThrow('full')
+    expect(entries.read(CGROUP).verdict).toBe('held')
+  })
+
+  it('follow the namespace’s further addresses, and keep what was counted', () => {
+    const maps = podMaps()
+    const entries = new PodEntries(maps)
+    entries.writeNetns(NETNS, { ...ADDRESSES, more: [] }, ADDRESSES)
+    const counted = { steered: 3n, refused: 0n, accepted: 0n }
+    maps.pod_stat.set(NETNS, counted)
+    entries.writeNetns(NETNS, ADDRESSES, { ...ADDRESSES, more: ['fe80::1', '10.0.2.1'] })
+    const present = maps.own_addr.keys().map(({ addr }) => addr)
+    expect(present).toEqual([addressOf('fe80::1'), addressOf('10.0.2.1')])
+    expect(maps.pod_stat.get(NETNS)).toEqual(counted)
+  })
+
+  it('are all gone after both were forgotten', () => {
+    const maps = podMaps()
+    const entries = new PodEntries(maps)
+    entries.write(CGROUP, NETNS, 'steer', ADDRESSES)
+    entries.writeNetns(NETNS, ADDRESSES, ADDRESSES)
+    entries.record(CGROUP, RECORD)
+    entries.forget(CGROUP)
+    entries.forgetNetns(NETNS, ADDRESSES)
+    const { seen_netns, ...all } = maps
+    for (const [name, map] of Object.entries(all)) expect(map.keys(), name).toEqual([])
+    expect(seen_netns.keys()).toEqual([])
+  })
+
+  it('forget every sighting of one pod', () => {
+    const maps = podMaps()
+    const entries = new PodEntries(maps)
+    const other = { cgroup: 102n, netns: NETNS }
+    for (const key of [{ cgroup: CGROUP, netns: NETNS }, { cgroup: CGROUP, netns: 5n }, other]) {
+      maps.seen_netns.set(key, 1n)
+    }
+    entries.unsee(CGROUP)
+    expect(maps.seen_netns.keys()).toEqual([other])
+  })
+
+  it('go on without a name when there is no room for it', () => {
+    const entries = new PodEntries({ ...podMaps(), pod_record: memoryMap('pod_record', 0) })
+    expect(() => entries.record(CGROUP, RECORD)).not.toThrow()
+  })
+})

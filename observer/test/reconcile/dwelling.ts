@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// A pod's namespace that writes down what is done to it, and can be made to wait.
+
+import type { Attachment } from '../../hooks/attachment.ts'
+import type { PodNetns } from '../../netns/pod-netns.ts'
+import type { Dwelling } from '../../reconcile/enrolment.ts'
+import { NETNS } from '../pods/pods.ts'
+
+export const ADDRESSES = { ipv4: '10.0.0.1', ipv6: undefined, more: ['fe80::1'] }
+
+export function dwelling(log: string[], change: Partial<Record<keyof PodNetns, unknown>> = {}): Dwelling {
+  const netns = {
+    cookie: NETNS,
+    addresses: ADDRESSES,
+    fd: 3,
+    steeredSockets: async () => 0,
+    verify: async () => [],
+    readAddresses: async () => ADDRESSES,
+    prepare: async () => void log.push('prepare'),
+    restore: async (adopted: boolean) => void log.push(adopted ? 'restore adopted' : 'restore'),
+    ...change
+  } as unknown as PodNetns
+  return { netns, lookup: attachment(log), leaving: false }
+}
+
+export function attachment(log: string[], intact = true): Attachment {
+  return { intact, close: () => void log.push('lookup closed') } as unknown as Attachment
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+import { pino } from 'pino'
+import { describe, expect, it } from 'vitest'
+import { listener_slot, ztunnel_port } from '#contract'
+import type { Lookups } from '../../hooks/lookups.ts'
+import { PodEntries } from '../../maps/pod-entries.ts'
+import type { Dwelling } from '../../reconcile/enrolment.ts'
+import { Verifier } from '../../reconcile/verifier.ts'
+import { memoryMap, podMaps } from '../maps/memory-map.ts'
+import { cgroup, NETNS, pod, podState } from '../pods/pods.ts'
+import { ADDRESSES, attachment, dwelling } from './dwelling.ts'
+
+const STEERED = podState({ phase: 'enrolled', verdict: 'steer', pod: pod(), cgroup: cgroup(), netns: NETNS })
+const MOVED = { ...ADDRESSES, ipv4: '10.0.0.2' }
+
+function verifier(held: Dwelling | undefined, log: string[] = [], ports: readonly number[] = [15001, 15006]) {
+  const maps = podMaps()
+  const entries = new PodEntries(maps)
+  entries.write(cgroup().id, NETNS, 'steer', ADDRESSES)
+  const listeners = memoryMap('listener')
+  for (const port of ports) listeners.set({ netns: NETNS, port, slot: listener_slot.SLOT_ZTUNNEL }, 1n)
+  const attach = () => {
+    log.push('attached')
+    return attachment(log)
+  }
+  const made = new Verifier({
+    entries,
+    lookups: { attach } as unknown as Lookups,
+    listeners,
+    dwelling: () => held,
+    log: pino({ enabled: false })
+  })
+  return { made, entries, listeners }
+}
+
+describe('verifying an enrolled pod', () => {
+  it('finds nothing where nothing was changed', async () => {
+    const { made } = verifier(dwelling([]))
+    expect(await made.verify(STEERED)).toBe(true)
+    expect(made.drift).toEqual({})
+  })
+
+  it('counts what was mended in the namespace', async () => {
+    const drift = [
+      { kind: 'rule', what: 'a rule' },
+      { kind: 'route', what: 'a route' },
+      { kind: 'rule', what: 'another' }
+    ]
+    const { made } = verifier(dwelling([], { verify: async () => drift }))
+    expect(await made.verify(STEERED)).toBe(true)
+    expect(made.drift).toEqual({ rule: 2, route: 1 })
+  })
+
+  it('attaches the lookup again', async () => {
+    const log: string[] = []
+    const held = dwelling(log)
+    held.lookup = attachment(log, false)
+    const { made } = verifier(held, log)
+    expect(await made.verify(STEERED)).toBe(true)
+    expect(log).toEqual(['lookup closed', 'attached'])
+    expect(made.drift).toEqual({ lookup: 1 })
+  })
+
+  it('follows its addresses', async () => {
+    const log: string[] = []
+    const { made, entries } = verifier(dwelling(log, { readAddresses: async () => MOVED }), log)
+    await made.verify(STEERED)
+    expect(entries.read(cgroup().id)).toEqual({ verdict: 'steer', netns: NETNS })
+    expect(log).toEqual(['prepare'])
+  })
+
+  it.each([
+    ['has no listener', []],
+    ['misses one', [ztunnel_port.ZTUNNEL_OUTBOUND]]
+  ])('is not as it should be when ztunnel %s', async (_, ports) => {
+    expect(await verifier(dwelling([]), [], ports).made.verify(STEERED)).toBe(false)
+  })
+
+  it('fails no other when its namespace cannot be read', async () => {
+    const { made } = verifier(dwelling([], { verify: () => Promise.reject(new Error('gone')) }))
+    expect(await made.verify(STEERED)).toBe(false)
+  })
+
+  it.each<[string, keyof Dwelling['netns']]>([
+    ['rules are compared', 'verify'],
+    ['addresses are read', 'readAddresses']
+  ])('mends and writes nothing when it leaves while its %s', async (_, step) => {
+    const log: string[] = []
+    const held: Dwelling = dwelling(log, {
+      readAddresses: async () => MOVED,
+      [step]: async () => {
+        held.leaving = true
+        return step === 'verify' ? [] : MOVED
+      }
+    })
+    held.lookup = attachment(log, false)
+    const { made, entries } = verifier(held, log)
+    entries.write(cgroup().id, NETNS, 'pass')
+    expect(await made.verify(STEERED)).toBe(false)
+    expect(entries.read(cgroup().id).verdict).toBe('pass')
+    expect(log).toEqual([])
+  })
+})
+
+describe('verifying a verdict', () => {
+  it.each([
+    ['overwritten', 'pass', NETNS],
+    ['without its namespace', 'steer', undefined]
+  ] as const)('puts back one that was %s', (_, verdict, netns) => {
+    const { made, entries } = verifier(dwelling([]))
+    entries.write(cgroup().id, netns, verdict)
+    made.verifyEntry(STEERED)
+    expect(entries.read(cgroup().id)).toEqual({ verdict: 'steer', netns: NETNS })
+    expect(made.drift).toEqual({ entry: 1 })
+  })
+
+  it('leaves alone what is right, and what nobody has judged', () => {
+    const { made } = verifier(dwelling([]))
+    made.verifyEntry(STEERED)
+    made.verifyEntry(podState({ cgroup: cgroup(), verdict: 'none' }))
+    expect(made.drift).toEqual({})
+  })
+})
