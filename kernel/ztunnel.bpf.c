@@ -8,6 +8,7 @@
 #include "exempt.bpf.h"
 #include "kernel.bpf.h"
 #include "listeners.bpf.h"
+#include "mark.bpf.h"
 #include "pods.bpf.h"
 #include "sluice.h"
 
@@ -56,6 +57,23 @@ static __always_inline bool to_application(struct bpf_sock_ops *ctx, u64 netns, 
 	return pod && addr_is_own(pod, &conn->dst);
 }
 
+/*
+ * What ztunnel accepted of the pod's egress has its listener's mark, 0x539. fwmark_reflect gives
+ * that to what the client answers without a socket, in TIME_WAIT say: it would leave by the pod's
+ * own route, and ztunnel wait for it. With our mark it comes back over lo.
+ */
+static __always_inline void mark_egress(struct bpf_sock_ops *ctx, u64 netns)
+{
+	struct pod *pod = bpf_map_lookup_elem(&netns_pod, &netns);
+	struct addr local = CTX_ADDR(ctx, local);
+	u32 mark = steer_mark;
+
+	if (!pod || addr_is_own(pod, &local) || addr_is_loopback(&local))
+		return;
+	if (bpf_setsockopt(ctx, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)))
+		count(COUNT_ACCEPT_UNMARKED);
+}
+
 /* Replaces: "mark 0x539 -> accept" in nat PREROUTING and nat OUTPUT. */
 SEC("sockops")
 int ztunnel_tcp(struct bpf_sock_ops *ctx)
@@ -66,6 +84,9 @@ int ztunnel_tcp(struct bpf_sock_ops *ctx)
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TCP_LISTEN_CB:
 		register_listener(ctx, netns);
+		break;
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		mark_egress(ctx, netns);
 		break;
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 		if (to_application(ctx, netns, &conn))

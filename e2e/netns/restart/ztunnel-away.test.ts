@@ -54,7 +54,7 @@ describe('while ztunnel is away', () => {
     const app = node.pod('app')
     await serve(app, node.outsider('peer'))
     for (const kind of KINDS) expect(await dial(kind, ...PATIENCE), kind.name).toMatchObject({ ok: true })
-    expect(await listening(node.world, app, 'parked')).toEqual(PORTS)
+    expect(await listening(node.world, app, 'parked'), { timeout: 5000 }).toEqual(PORTS)
 
     const before = seen()
     await node.ztunnel.kill9()
@@ -100,8 +100,8 @@ describe('while ztunnel is away', () => {
       // A change in the namespace has the pod looked at, with the agent's rounds as far apart as here.
       await app.ip('addr', 'add', '127.9.9.9/32', 'dev', 'lo')
       await app.ip('addr', 'del', '127.9.9.9/32', 'dev', 'lo')
-      await expect.poll(() => listening(node.world, app, 'parked')).toEqual(PORTS)
-      await expect.poll(() => listening(node.world, app, 'ztunnel')).toEqual(PORTS)
+      await expect.poll(() => listening(node.world, app, 'parked'), { timeout: 5000 }).toEqual(PORTS)
+      await expect.poll(() => listening(node.world, app, 'ztunnel'), { timeout: 5000 }).toEqual(PORTS)
     }
     expect((await node.report()).drift.listener).toBeGreaterThanOrEqual(PORTS.length)
   })
@@ -110,9 +110,9 @@ describe('while ztunnel is away', () => {
     const app = node.pod('app')
     expect(await app.ip('rule')).toMatch(/fwmark/)
     await node.leave(app)
-    expect(await listening(node.world, app, 'parked')).toEqual([])
+    expect(await listening(node.world, app, 'parked'), { timeout: 5000 }).toEqual([])
     await node.join(app)
-    expect(await listening(node.world, app, 'parked')).toEqual(PORTS)
+    expect(await listening(node.world, app, 'parked'), { timeout: 5000 }).toEqual(PORTS)
     expect(app.annotations[JOIN]).toBe('true')
   })
 })
