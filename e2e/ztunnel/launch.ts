@@ -61,7 +61,9 @@ function localConfig(world: World, { hbone = [], hostnames = [] }: ZtunnelOption
     name: `service${index}`,
     namespace: 'default',
     hostname,
-    vips: [addressOf(hostname, 'ztunnel', 'ipv4'), addressOf(hostname, 'ztunnel', 'ipv6')].map((ip) => `/${ip}`),
+    vips: [addressOf(hostname, 'ztunnel', 'ipv4'), addressOf(hostname, 'ztunnel', 'ipv6')].map(
+      (ip) => `/${ip}`
+    ),
     ports: new Map([[80, 80]])
   }))
   return stringify({ workloads: known, policies: [], services })

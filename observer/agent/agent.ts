@@ -111,6 +111,7 @@ export class Agent {
     kernel.entries.unseeAll()
     await this.#followRoots()
     kernel.observe(config.processEvents)
+    if (this.#kubelet === undefined) kernel.cgroups.detachKubelet()
     await this.#kubelet?.refresh()
     this.#running.add(interval(HEARTBEAT_MS).subscribe(() => this.#beat()))
     for (const fact of await this.#kubepods.scan()) this.#hear(fact)

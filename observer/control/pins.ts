@@ -42,7 +42,9 @@ function contents<V>(directory: string, name: string): Map<bigint, V> {
   return new Map(map.entries())
 }
 
+/** An agent from before there were modes has left no such map. */
 function modes(directory: string): Pick<PinnedState, 'mode' | 'paused'> {
+  if (!existsSync(join(directory, 'mode'))) return { mode: 'enforce', paused: false }
   using map = BpfMap.openPinned<number, number>(join(directory, 'mode'))
   return { mode: declaredMode(map), paused: isPaused(map) }
 }

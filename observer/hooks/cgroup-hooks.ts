@@ -7,6 +7,8 @@ import { Link, NativeError, type Program } from '#native'
 import { Attachment, inodeOf, linkPath, pinnedNames } from './attachment.ts'
 import type { KernelObjects } from './objects.ts'
 
+const KUBELET_PROGRAM = 'kubelet_tcp'
+
 export class CgroupHooks {
   readonly #objects: KernelObjects
   readonly #links: string
@@ -32,9 +34,15 @@ export class CgroupHooks {
     ])
   }
 
-  /** The kubelet's probes; only a cgroup of its own may be given. */
+  /** The kubelet's probes; only a cgroup of its own may be given. No other stays exempt. */
   attachKubelet(path: string): void {
-    this.#attach(path, [this.#objects.kubelet.program('kubelet_tcp')])
+    this.#attach(path, [this.#objects.kubelet.program(KUBELET_PROGRAM)])
+    this.#detachKubelets(linkPath(this.#links, KUBELET_PROGRAM, inodeOf(path)))
+  }
+
+  /** Also what a former agent attached. */
+  detachKubelet(): void {
+    this.#detachKubelets(undefined)
   }
 
   /** ztunnel's sockets; where its cgroup lies below no kubepods root, the connect hooks too. */
@@ -97,6 +105,16 @@ export class CgroupHooks {
     for (const program of programs) {
       const path = linkPath(this.#links, program.name, id)
       this.#keep(Attachment.ensure(path, program, () => program.attachCgroup(cgroup)))
+    }
+  }
+
+  #detachKubelets(but: string | undefined): void {
+    for (const name of pinnedNames(this.#links)) {
+      const path = join(this.#links, name)
+      if (!name.startsWith(`${KUBELET_PROGRAM}@`) || path === but) continue
+      this.#attached.get(path)?.close()
+      this.#attached.delete(path)
+      unlinkSync(path)
     }
   }
 

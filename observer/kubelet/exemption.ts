@@ -5,8 +5,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { causeText } from '../errors/error.ts'
-import type { CgroupHooks } from '../hooks/cgroup-hooks.ts'
 import { inodeOf } from '../hooks/attachment.ts'
+import type { CgroupHooks } from '../hooks/cgroup-hooks.ts'
 import { findKubelet, requireOwnCgroup } from './find.ts'
 
 export interface ExemptionOptions {
@@ -14,7 +14,7 @@ export interface ExemptionOptions {
   readonly cgroup: string | undefined
   /** Mount point of cgroup2. */
   readonly mount: string
-  readonly hooks: Pick<CgroupHooks, 'attachKubelet'>
+  readonly hooks: Pick<CgroupHooks, 'attachKubelet' | 'detachKubelet'>
   readonly log: Logger
 }
 
@@ -45,6 +45,7 @@ export class KubeletExemption {
       this.#told = undefined
       this.#options.log.info({ cgroup: path }, 'probes of the kubelet pass ztunnel by')
     } catch (error) {
+      this.#forget()
       this.#say(causeText(error))
     }
   }
@@ -55,6 +56,12 @@ export class KubeletExemption {
     if (below === undefined) return undefined
     const path = join(mount, below)
     return existsSync(path) ? path : undefined
+  }
+
+  /** Where it was is not where it is: nobody else there may pass. */
+  #forget(): void {
+    this.#options.hooks.detachKubelet()
+    this.#attached = undefined
   }
 
   #say(reason: string): void {

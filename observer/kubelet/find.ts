@@ -2,6 +2,7 @@
 // Which cgroup is the kubelet's alone. Every process in it passes ztunnel by, so a shared one is refused.
 
 import { readdir, readFile, readlink } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { SluiceError } from '../errors/error.ts'
 import { cgroupOf, podProcesses } from '../processes/scan.ts'
 
@@ -29,7 +30,8 @@ export async function findKubelet(proc = '/proc'): Promise<KubeletProcess | unde
  * @throws SluiceError SLUICE_ERR_KUBELET_ROOT, SLUICE_ERR_KUBELET_SHARED
  */
 export async function requireOwnCgroup(path: string, mount: string): Promise<void> {
-  if (path === mount) throw new SluiceError('SLUICE_ERR_KUBELET_ROOT')
+  // The root's path below the mount is "/".
+  if (resolve(path) === resolve(mount)) throw new SluiceError('SLUICE_ERR_KUBELET_ROOT')
   const executables = new Map<string, number>()
   for (const pid of await podProcesses(path)) {
     const executable = await readlink(`/proc/${pid}/exe`).catch(() => undefined)

@@ -38,6 +38,12 @@ export class PodEntries {
     return { verdict: verdictName(entry.verdict), netns: entry.netns === 0n ? undefined : entry.netns }
   }
 
+  /** How the kernel captures a namespace now. */
+  readTraits(netns: bigint): Traits {
+    const flags = this.#maps.netns_pod.get(netns)?.flags ?? 0
+    return { dns: (flags & pod_flag.POD_DNS) !== 0, bypassInbound: (flags & pod_flag.POD_BYPASS_INBOUND) !== 0 }
+  }
+
   /**
    * The namespace's entry first: a hook that finds the cgroup's entry with this namespace looks no further.
    * Full maps throw NativeError EBPF_MAP_FULL, and the pod keeps the verdict that it had.

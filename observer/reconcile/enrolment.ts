@@ -55,6 +55,9 @@ export async function enrol(
     throw new SluiceError('SLUICE_ERR_POD_UNKNOWN')
   const { netns } = dwelling
   parts.zds.keep(pod.uid)
+  // A former agent steered it, and ztunnel may be long in answering: until then it is captured as it was.
+  if (verdict === 'steer' && dwelling.lookup === undefined)
+    dwelling.traits = parts.entries.readTraits(netns.cookie)
   parts.entries.writeNetns(netns.cookie, NO_ADDRESSES, netns.addresses)
   parts.entries.write(cgroup.id, netns.cookie, verdict, netns.addresses, dwelling.traits)
   const adopted = dwelling.lookup === undefined && parts.lookups.has(netns.cookie)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `mode: observe`: what would be steered is told, and nothing is. Then the same node in earnest, and back.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Pod } from '../../world/pod.ts'
 import { FAMILIES, JOIN, mesh } from '../setup/mesh.ts'
@@ -104,6 +105,9 @@ describe('an agent that observes', () => {
     expectPlain(await app().connect(peer().ipv4, PORT))
     expectPlain(await peer().connect(app().ipv4, PORT))
     expectPlain(await held.connect(peer().ipv4, PORT))
+    // ztunnel is back, and its snapshot without the pod would have ended the connection by now.
+    await again.until(({ ztunnels }) => ztunnels.length === 1)
+    await sleep(1000)
     await carried.stop()
     expect(carried.lines.at(-1)).toMatchObject({ event: 'held' })
     await again.untilPod(app(), 'observed')

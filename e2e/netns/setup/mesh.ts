@@ -23,7 +23,7 @@ export interface MeshPlan {
   readonly plain?: readonly (PodOptions | string)[]
   /** Machines that are no pods. */
   readonly outsiders?: readonly string[]
-  readonly agent?: AgentOptions
+  readonly agent?: AgentOptions | ((world: World) => AgentOptions)
   /** False: the test starts it. */
   readonly ztunnel?: ZtunnelOptions | false
   /** The world is there, the pods are not. */
@@ -74,7 +74,7 @@ export class Mesh {
       )
     }
     for (const about of plan.plain ?? []) await world.pod(about)
-    this.#agent = await world.agent(plan.agent)
+    this.#agent = await world.agent(typeof plan.agent === 'function' ? plan.agent(world) : plan.agent)
     if (plan.ztunnel === false) return
     await this.startZtunnel(plan.ztunnel)
     for (const pod of enrolled) await this.agent.untilPod(pod, 'enrolled')

@@ -24,6 +24,12 @@ export function addressOwners(world: World): bigint[] {
   return pinned.keys().map(({ netns }) => netns)
 }
 
+/** How many connections pass the listener lookup by: ztunnel's to applications, and probes. */
+export function exemptions(world: World): number {
+  using pinned = BpfMap.openPinned<unknown, unknown>(join(version(world), 'maps', 'exempt'))
+  return pinned.keys().length
+}
+
 /** Names of the pinned links, `program@target`. */
 export function linksOf(world: World): string[] {
   const links = join(version(world), 'links')

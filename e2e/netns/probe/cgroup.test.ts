@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+import { copyFile, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { DIAL, Place } from '../../world/place.ts'
+import type { Running } from '../../world/running.ts'
+import { FAMILIES, type Mesh, mesh } from '../setup/mesh.ts'
+import { linksOf } from '../setup/pinned.ts'
+import { clientSeen } from '../setup/route.ts'
+
+const PORT = 8080
+const ROUND_INTERVAL = '1s'
+/** Several rounds of the agent's patrol, in ms. */
+const ROUNDS = 5000
+
+/** Whether a process there reaches the pod past ztunnel, in both families. */
+async function isExempt(node: Mesh, place: Place): Promise<boolean> {
+  const passed = await Promise.all(
+    FAMILIES.map(async (family) => {
+      const connected = await place.connect(node.pod('app')[family], PORT)
+      expect(connected).toMatchObject({ ok: true, ended: 'line' })
+      return clientSeen(connected) === connected.local
+    })
+  )
+  expect(new Set(passed).size).toBe(1)
+  return passed[0] ?? false
+}
+
+function untilExempt(node: Mesh, place: Place, exempt = true): Promise<void> {
+  return expect.poll(() => isExempt(node, place), { timeout: ROUNDS, interval: 100 }).toBe(exempt)
+}
+
+/** A process named kubelet, as /proc tells. */
+async function startKubelet(node: Mesh, place: Place): Promise<Running> {
+  const executable = join(node.world.runDirectory, 'kubelet')
+  await copyFile(DIAL, executable)
+  await place.makeCgroup()
+  const kubelet = place.spawn([executable, 'pause'])
+  await kubelet.waitForEvent('paused')
+  return kubelet
+}
+
+function refusals(node: Mesh): string[] {
+  return node.agent.log
+    .filter(({ msg }) => msg === 'probes of the kubelet are not exempt')
+    .map(({ reason }) => String(reason))
+}
+
+describe('the kubelet’s cgroup, when it is configured', () => {
+  const node = mesh({
+    enrolled: ['app'],
+    agent: ({ prefix }) => ({
+      config: { verifyInterval: ROUND_INTERVAL, kubelet: { cgroup: `/${prefix}/kubelet.service` } }
+    })
+  })
+  beforeAll(() => node.pod('app').serve(PORT))
+
+  it('is exempt', async () => {
+    expect(await isExempt(node, node.world.kubelet)).toBe(true)
+    expect(await isExempt(node, node.world.host)).toBe(false)
+  })
+
+  it('is exempt again after a restart of the service made it anew', async () => {
+    await rmdir(node.world.kubelet.cgroup)
+    await node.world.kubelet.makeCgroup()
+    await untilExempt(node, node.world.kubelet)
+  })
+
+  it('is exempt for an agent that starts again, with one link', async () => {
+    await node.agent.restart()
+    await node.agent.untilPod(node.pod('app'), 'enrolled')
+    expect(await isExempt(node, node.world.kubelet)).toBe(true)
+    expect(linksOf(node.world).filter((name) => name.startsWith('kubelet_tcp@'))).toHaveLength(1)
+  })
+})
+
+describe('the kubelet’s cgroup, found by its process', () => {
+  const node = mesh({ enrolled: ['app'], agent: { config: { verifyInterval: ROUND_INTERVAL } } })
+  const at = (name: string) => new Place(name, join(node.world.cgroup, name), '-')
+
+  beforeAll(() => node.pod('app').serve(PORT))
+
+  it('is exempt wherever the kubelet is started, and only there', async () => {
+    const [one, two] = [at('one.service'), at('two.service')]
+    for (const place of [one, two]) await place.makeCgroup()
+    expect(await isExempt(node, one)).toBe(false)
+    const first = await startKubelet(node, one)
+    await untilExempt(node, one)
+    await first.stop()
+    expect(await isExempt(node, two)).toBe(false)
+    const second = await startKubelet(node, two)
+    await untilExempt(node, two)
+    expect(await isExempt(node, one)).toBe(false)
+    await second.stop()
+  })
+
+  it('is refused while another program runs in it, which is named', async () => {
+    const shared = at('shared.service')
+    const kubelet = await startKubelet(node, shared)
+    const other = shared.spawn(['sleep', '600'])
+    await expect.poll(() => refusals(node).join('\n'), { timeout: ROUNDS }).toMatch(/sleep/)
+    const reason = refusals(node).findLast((text) => text.includes('sleep')) ?? ''
+    expect(reason).toContain(shared.cgroup)
+    expect(reason).toContain(join(node.world.runDirectory, 'kubelet'))
+    expect(await isExempt(node, shared)).toBe(false)
+    expect(await isExempt(node, at('two.service'))).toBe(false)
+    await other.stop()
+    await untilExempt(node, shared)
+    await kubelet.stop()
+  })
+})
+
+describe('kubelet.exempt: false', () => {
+  const node = mesh({
+    enrolled: ['app'],
+    agent: ({ prefix }) => ({ config: { kubelet: { cgroup: `/${prefix}/kubelet.service` } } })
+  })
+  beforeAll(() => node.pod('app').serve(PORT))
+
+  it('sends the kubelet’s probes through ztunnel, also after an agent that exempted them', async () => {
+    expect(await isExempt(node, node.world.kubelet)).toBe(true)
+    await node.agent.stop()
+    const config = { kubelet: { exempt: false } }
+    const agent = await node.world.agent({ config })
+    await agent.untilPod(node.pod('app'), 'enrolled')
+    expect(await isExempt(node, node.world.kubelet)).toBe(false)
+  })
+})
