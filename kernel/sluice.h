@@ -229,6 +229,8 @@ enum counter {
 	/* modes other than MODE_ENFORCE */
 	COUNT_WOULD_STEER,
 	COUNT_WOULD_HOLD,		/* would have been refused or dropped */
+	/* ztunnel's sockets again */
+	COUNT_ACCEPT_UNMARKED,		/* ztunnel's end of an egress connection could not be marked */
 	COUNTERS,
 };
 

@@ -87,6 +87,18 @@ static __always_inline void count_accepted(struct bpf_sock_ops *ctx, u64 netns)
 		__sync_fetch_and_add(&stat->accepted, 1);
 }
 
+/* A listener that was there before these hooks was not given our mark; what it accepts is. */
+static __always_inline void mark_egress(struct bpf_sock_ops *ctx, u64 netns)
+{
+	struct pod *pod = bpf_map_lookup_elem(&netns_pod, &netns);
+	struct addr local = CTX_ADDR(ctx, local);
+
+	if (!pod || addr_is_own(pod, &local) || addr_is_loopback(&local))
+		return;
+	if (mark_replies(ctx))
+		count(COUNT_ACCEPT_UNMARKED);
+}
+
 /* Replaces: "mark 0x539 -> accept" in nat PREROUTING and nat OUTPUT. */
 SEC("sockops")
 int ztunnel_tcp(struct bpf_sock_ops *ctx)
@@ -97,6 +109,9 @@ int ztunnel_tcp(struct bpf_sock_ops *ctx)
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TCP_LISTEN_CB:
 		register_listener(ctx, netns);
+		break;
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		mark_egress(ctx, netns);
 		break;
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 		if (to_application(ctx, netns, &conn))

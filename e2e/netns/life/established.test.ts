@@ -125,7 +125,7 @@ describe('a ztunnel whose listeners are not transparent', () => {
     await app.annotate(JOIN, 'true')
     const { pods } = await node.agent.untilPod(app, 'failed')
     expect(pods.find(({ uid }) => uid === app.uid)?.lastError).toContain(
-      'ztunnel has listeners on 15001, 15006 in pod default/app that are not transparent'
+      'ztunnel has listeners on 15001, 15006, 15008 in pod default/app that are not transparent'
     )
     expect(await app.connect(node.pod('server').ipv4, PORT)).toMatchObject({ ok: true, ended: 'line' })
     expect(node.ztunnel.connections).toEqual([])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it, vi } from 'vitest'
 import { NativeError } from '#native'
+import { NO_TRAITS } from '../../membership/traits.ts'
 import type { PodState, Verdict } from '../../pods/state.ts'
 import { type Dwelling, dwellingIn, type EnrolmentParts, enrol } from '../../reconcile/enrolment.ts'
 
@@ -20,7 +21,11 @@ function enrolment(option: EnrolmentParts['establishedConnections'], before: Ver
   }
   const log = { info: vi.fn(), warn: vi.fn() }
   const parts = {
-    entries: { writeNetns: vi.fn(), write: (_: bigint, __: bigint, verdict: string) => events.push(verdict) },
+    entries: {
+      readTraits: () => NO_TRAITS,
+      writeNetns: vi.fn(),
+      write: (_: bigint, __: bigint, verdict: string) => events.push(verdict)
+    },
     lookups: { has: () => false, attach: () => ({ close: vi.fn() }) },
     listeners: {
       park: vi.fn(async () => events.push('parked')),
