@@ -110,14 +110,12 @@ int ztunnel_tcp(struct bpf_sock_ops *ctx)
 	case BPF_SOCK_OPS_TCP_LISTEN_CB:
 		register_listener(ctx, netns);
 		break;
-	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
-		mark_egress(ctx, netns);
-		break;
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 		if (to_application(ctx, netns, &conn))
 			exempt_until_close(ctx, &conn);
 		break;
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		mark_egress(ctx, netns);
 		count_accepted(ctx, netns);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:

@@ -45,6 +45,7 @@ function patrolled({ states = [STEERED], broken = [], overflow = 0n, entry = 'he
     verifier,
     roster,
     followRoots: () => void log.push('roots'),
+    kubelet: undefined,
     onVerified: (uid) => void log.push(`verified ${uid}`),
     log: pino({ enabled: false })
   })

@@ -45,7 +45,10 @@ export function memoryMap<Name extends keyof KernelMaps>(_name: Name, limit?: nu
 
 export function podMaps() {
   return {
+    addr_netns: memoryMap('addr_netns'),
     cgroup_pod: memoryMap('cgroup_pod'),
+    exempt: memoryMap('exempt'),
+    latest: memoryMap('latest'),
     netns_pod: memoryMap('netns_pod'),
     own_addr: memoryMap('own_addr'),
     pod_stat: memoryMap('pod_stat'),

@@ -2,6 +2,7 @@
 // A pod's namespace that writes down what is done to it, and can be made to wait.
 
 import type { Attachment } from '../../hooks/attachment.ts'
+import { NO_TRAITS } from '../../membership/traits.ts'
 import type { PodNetns } from '../../netns/pod-netns.ts'
 import type { Dwelling } from '../../reconcile/enrolment.ts'
 import { NETNS } from '../pods/pods.ts'
@@ -20,7 +21,7 @@ export function dwelling(log: string[], change: Partial<Record<keyof PodNetns, u
     restore: async (adopted: boolean) => void log.push(adopted ? 'restore adopted' : 'restore'),
     ...change
   } as unknown as PodNetns
-  return { netns, lookup: attachment(log), leaving: false }
+  return { netns, lookup: attachment(log), traits: NO_TRAITS, leaving: false }
 }
 
 export function attachment(log: string[], intact = true): Attachment {

@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
-import { listener_slot, ztunnel_port } from '#contract'
 import type { Lookups } from '../../hooks/lookups.ts'
 import { PodEntries } from '../../maps/pod-entries.ts'
 import type { Dwelling } from '../../reconcile/enrolment.ts'
 import { Verifier } from '../../reconcile/verifier.ts'
-import { memoryMap, podMaps } from '../maps/memory-map.ts'
+import { podMaps } from '../maps/memory-map.ts'
 import { cgroup, NETNS, pod, podState } from '../pods/pods.ts'
 import { ADDRESSES, attachment, dwelling } from './dwelling.ts'
 
 const STEERED = podState({ phase: 'enrolled', verdict: 'steer', pod: pod(), cgroup: cgroup(), netns: NETNS })
 const MOVED = { ...ADDRESSES, ipv4: '10.0.0.2' }
 
-function verifier(held: Dwelling | undefined, log: string[] = [], ports: readonly number[] = [15001, 15006]) {
+function verifier(held: Dwelling | undefined, log: string[] = [], missing: readonly number[] = []) {
   const maps = podMaps()
   const entries = new PodEntries(maps)
   entries.write(cgroup().id, NETNS, 'steer', ADDRESSES)
-  const listeners = memoryMap('listener')
-  for (const port of ports) listeners.set({ netns: NETNS, port, slot: listener_slot.SLOT_ZTUNNEL }, 1n)
+  const listeners = { missing: () => [...missing], park: async () => [], adopt: async () => [] }
   const attach = () => {
     log.push('attached')
     return attachment(log)
@@ -70,10 +68,10 @@ describe('verifying an enrolled pod', () => {
   })
 
   it.each([
-    ['has no listener', []],
-    ['misses one', [ztunnel_port.ZTUNNEL_OUTBOUND]]
-  ])('is not as it should be when ztunnel %s', async (_, ports) => {
-    expect(await verifier(dwelling([]), [], ports).made.verify(STEERED)).toBe(false)
+    ['has no listener', [15001, 15006, 15008]],
+    ['misses one', [15006]]
+  ])('is not as it should be when ztunnel %s', async (_, missing) => {
+    expect(await verifier(dwelling([]), [], missing).made.verify(STEERED)).toBe(false)
   })
 
   it('fails no other when its namespace cannot be read', async () => {
