@@ -144,6 +144,7 @@ void connection_begin(struct listener *listener, int fd)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
 	struct workload *workload = listener->workload;
+	struct sockaddr_storage target;
 	int one = 1, error;
 
 	if (!connection)
@@ -165,12 +166,21 @@ void connection_begin(struct listener *listener, int fd)
 		end(connection, ELOOP);
 		return;
 	}
+	/* Whoever comes without a certificate is nobody that a strict policy allows. */
+	if (connection->inbound && getenv("STAND_IN_STRICT")) {
+		tell("denied", connection, EACCES);
+		end(connection, EACCES);
+		return;
+	}
 	tell("opened", connection, 0);
+	target = connection->destination;
+	if (!connection->inbound)
+		destination_resolve(&target);
 	/* Only inbound does the application see the client's address: outbound ztunnel is the pod. */
 	connection->upstream.fd = upstream_connect(
 		workload->netns,
-		connection->inbound && listener->transparent ? &connection->source : NULL,
-		&connection->destination, &error);
+		connection->inbound && listener->transparent ? &connection->source : NULL, &target,
+		&error);
 	if (connection->upstream.fd < 0) {
 		end(connection, error);
 		return;

@@ -2,6 +2,8 @@
 #include "destination.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "address.h"
@@ -21,4 +23,21 @@ void destination_find(int fd, struct sockaddr_storage *destination)
 			address_local(fd, destination);
 	}
 	address_canonicalise(destination);
+}
+
+void destination_resolve(struct sockaddr_storage *destination)
+{
+	const char *services = getenv("STAND_IN_SERVICES");
+	char vip[64], pod[64];
+	int length;
+
+	for (; services && sscanf(services, "%63[^=]=%63[^,]%n", vip, pod, &length) == 2;
+	     services += length + (services[length] == ',')) {
+		struct sockaddr_storage address;
+
+		if (!address_parse(vip, 0, &address) || !address_same_host(&address, destination))
+			continue;
+		address_parse(pod, address_port(destination), destination);
+		return;
+	}
 }

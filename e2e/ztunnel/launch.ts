@@ -30,8 +30,27 @@ export interface ZtunnelOptions {
   readonly dns?: false
   /** Names "x.cluster.local" that it answers itself, as `addressOf` says; the stand-in answers all of them. */
   readonly hostnames?: readonly string[]
+  /** Services with the pod behind each, by such a name: port 8080 at `addressOf` the name is the pod's. */
+  readonly services?: Readonly<Record<string, Pod>>
+  /** Inbound connections without a certificate are denied, in every pod. */
+  readonly strict?: true
   /** An address: other names are asked there, from the pod. Default: the machine's; the stand-in answers them too. */
   readonly resolver?: string
+}
+
+const SERVICE_PORTS = new Map([[8080, 8080]])
+
+/** Stands for a tagged value of YAML. */
+const PRESENT = 'PRESENT'
+
+/** What istiod makes of a PeerAuthentication of mode STRICT. */
+const STRICT = {
+  name: 'strict',
+  namespace: '',
+  scope: 'Global',
+  action: 'Deny',
+  rules: [[[{ notPrincipals: [PRESENT] }]]],
+  dryRun: false
 }
 
 type Wanted = Partial<Omit<Connection, 'src'>> & { readonly src?: string | RegExp }
@@ -45,7 +64,8 @@ function placeOf(world: World): Promise<Place> {
 }
 
 /** The local configuration of a real ztunnel: read once, at its start; it closes connections of unknown pods. */
-function localConfig(world: World, { hbone = [], hostnames = [] }: ZtunnelOptions): string {
+function localConfig(world: World, options: ZtunnelOptions): string {
+  const { hbone = [], hostnames = [], services: behind = {}, strict } = options
   const known = world.pods.map((pod) => ({
     uid: `cluster1//v1/Pod/${pod.namespace}/${pod.name}`,
     name: pod.name,
@@ -55,25 +75,36 @@ function localConfig(world: World, { hbone = [], hostnames = [] }: ZtunnelOption
     protocol: hbone.includes(pod) ? 'HBONE' : 'TCP',
     node: 'local',
     network: '',
-    services: {}
+    services: Object.fromEntries(
+      Object.entries(behind)
+        .filter(([, served]) => served === pod)
+        .map(([hostname]) => [`default/${hostname}`, SERVICE_PORTS])
+    )
   }))
-  const services = hostnames.map((hostname, index) => ({
+  const services = [...hostnames, ...Object.keys(behind)].map((hostname, index) => ({
     name: `service${index}`,
     namespace: 'default',
     hostname,
     vips: [addressOf(hostname, 'ztunnel', 'ipv4'), addressOf(hostname, 'ztunnel', 'ipv6')].map(
       (ip) => `/${ip}`
     ),
-    ports: new Map([[80, 80]])
+    ports: SERVICE_PORTS
   }))
-  return stringify({ workloads: known, policies: [], services })
+  const text = stringify({ workloads: known, policies: strict ? [STRICT] : [], services })
+  return text.replace(PRESENT, '!Presence []')
 }
 
-function standInEnv({ fault, dns, resolver }: ZtunnelOptions): Record<string, string> {
+function standInEnv(options: ZtunnelOptions): Record<string, string> {
+  const { fault, dns, resolver, services = {}, strict } = options
+  const behind = Object.entries(services).flatMap(([hostname, pod]) =>
+    (['ipv4', 'ipv6'] as const).map((family) => `${addressOf(hostname, 'ztunnel', family)}=${pod[family]}`)
+  )
   return {
     ...(fault === undefined ? {} : { STAND_IN_FAULT: fault }),
     ...(dns === undefined ? {} : { STAND_IN_DNS: 'off' }),
-    ...(resolver === undefined ? {} : { STAND_IN_RESOLVER: resolver })
+    ...(resolver === undefined ? {} : { STAND_IN_RESOLVER: resolver }),
+    ...(behind.length === 0 ? {} : { STAND_IN_SERVICES: behind.join(',') }),
+    ...(strict ? { STAND_IN_STRICT: '1' } : {})
   }
 }
 
