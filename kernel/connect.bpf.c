@@ -6,37 +6,13 @@
  * root: of several programs the deeper cgroup's runs first, before a socket load balancer's.
  */
 #include "address.bpf.h"
+#include "answer.bpf.h"
 #include "counters.bpf.h"
-#include "dns.bpf.h"
 #include "kernel.bpf.h"
 #include "mark.bpf.h"
 #include "pods.bpf.h"
 #include "settings.bpf.h"
 #include "sluice.h"
-
-/* Return values of a cgroup/connect program; ASK never leaves this file. */
-enum {
-	REFUSE = 0,
-	ALLOW = 1,
-	ASK = 2,	/* a question for ztunnel's resolver: rewrite the destination, then allow */
-};
-
-static __always_inline int refuse_with(int error, enum counter reason, struct pod *pod)
-{
-	struct pod_stat *stat = pod ? stat_of(pod) : NULL;
-
-	count(reason);
-	if (stat)
-		__sync_fetch_and_add(&stat->refused, 1);
-	bpf_set_retval(-error);
-	return REFUSE;
-}
-
-/* Applications retry ECONNREFUSED; the plain EPERM of a hook they do not. */
-static __always_inline int refuse(enum counter reason, struct pod *pod)
-{
-	return refuse_with(ECONNREFUSED, reason, pod);
-}
 
 /* A mark of ours that an earlier connect left would send this connection to ztunnel. */
 static __always_inline int allow_unmarked(struct bpf_sock_addr *ctx, struct pod *pod)
@@ -66,39 +42,6 @@ static __always_inline int connect_ztunnel(struct bpf_sock_addr *ctx, u64 netns,
 		return refuse(COUNT_REFUSED_MARK, pod);
 	count(COUNT_ZTUNNEL_DIALS);
 	return ALLOW;
-}
-
-/* With a device and no route through it Linux assumes that the destination is on the link. */
-static __always_inline bool take_off_device(struct bpf_sock_addr *ctx)
-{
-	char none = 0;
-
-	if (!ctx->sk->bound_dev_if)
-		return true;
-	if (bpf_setsockopt(ctx, SOL_SOCKET, SO_BINDTODEVICE, &none, sizeof(none)))
-		return false;
-	count(COUNT_DEVICE_UNBOUND);
-	return true;
-}
-
-/*
- * Replaces: nat OUTPUT "udp dport 53, out-iface not lo, mark not 0x539 -> redirect 15053" and the
- * same for TCP.
- */
-static __always_inline int ask(struct bpf_sock_addr *ctx, struct pod *pod, const struct addr *server,
-			       bool connects)
-{
-	bool bound = ctx->sk->bound_dev_if;
-
-	if (addr_is_own(pod, server))
-		return ALLOW;
-	/* A datagram's device was chosen before the hook: this one would go out there, the next does not. */
-	if (!take_off_device(ctx) || (bound && !connects))
-		return refuse(COUNT_REFUSED_DEVICE, pod);
-	if (!remember_server(ctx->sk, server, connects))
-		return refuse(COUNT_REFUSED_DNS, pod);
-	count(COUNT_DNS);
-	return ASK;
 }
 
 static __always_inline int steer(struct bpf_sock_addr *ctx, struct pod *pod, const struct addr *dst,
@@ -199,22 +142,6 @@ static __always_inline int handle_connect(struct bpf_sock_addr *ctx, struct addr
 	}
 }
 
-static __always_inline int answer4(struct bpf_sock_addr *ctx, int answer)
-{
-	if (answer != ASK)
-		return answer;
-	redirect_dns4(ctx);
-	return ALLOW;
-}
-
-static __always_inline int answer6(struct bpf_sock_addr *ctx, const struct addr *dst, int answer)
-{
-	if (answer != ASK)
-		return answer;
-	redirect_dns6(ctx, dst);
-	return ALLOW;
-}
-
 SEC("cgroup/connect4")
 int connect4(struct bpf_sock_addr *ctx)
 {
@@ -234,45 +161,6 @@ int connect6(struct bpf_sock_addr *ctx)
 	if (sk)
 		src = CTX_ADDR_V6(sk->src_ip6);
 	return answer6(ctx, &dst, handle_connect(ctx, dst, src));
-}
-
-/* A held pod asks no resolver either: the answer would be one from outside the mesh. */
-static __always_inline int handle_sendmsg(struct bpf_sock_addr *ctx, struct addr dst)
-{
-	struct settings *set = get_settings();
-	u64 netns = bpf_get_netns_cookie(ctx);
-	struct pod *pod = NULL;
-	u32 verdict;
-
-	if (ctx->user_port != bpf_htons(DNS_PORT) || !set || netns == host_netns ||
-	    caller_role() != ROLE_NONE || addr_is_loopback(&dst) || addr_is_unspecified(&dst))
-		return ALLOW;
-	if (!enforces())
-		return ALLOW;
-	verdict = whose(netns, set, &pod);
-	if (verdict == VERDICT_UNKNOWN)
-		return refuse(COUNT_REFUSED_UNKNOWN, pod);
-	if (verdict == VERDICT_HELD)
-		return refuse(COUNT_REFUSED_HELD, pod);
-	if (verdict == VERDICT_OVERFLOW)
-		return refuse(COUNT_REFUSED_OVERFLOW, NULL);
-	if (verdict == VERDICT_STEER && pod->flags & POD_DNS && ctx->sk)
-		return ask(ctx, pod, &dst, false);
-	return ALLOW;
-}
-
-SEC("cgroup/sendmsg4")
-int sendmsg4(struct bpf_sock_addr *ctx)
-{
-	return answer4(ctx, handle_sendmsg(ctx, addr_v4(CTX_READ(ctx->user_ip4))));
-}
-
-SEC("cgroup/sendmsg6")
-int sendmsg6(struct bpf_sock_addr *ctx)
-{
-	struct addr dst = CTX_ADDR_V6(ctx->user_ip6);
-
-	return answer6(ctx, &dst, handle_sendmsg(ctx, dst));
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

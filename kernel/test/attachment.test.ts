@@ -68,7 +68,7 @@ describe('an attachment', () => {
 
 describe('the hooks of cgroups', () => {
   function hooks(links: string): CgroupHooks {
-    const names = ['connect', 'guard', 'ztunnel'] as const
+    const names = ['connect', 'dns', 'guard', 'sendmsg', 'ztunnel'] as const
     const objects = Object.fromEntries(names.map((name) => [name, kernelObject(name)]))
     const made = new CgroupHooks(objects as unknown as KernelObjects, links)
     onTestFinished(() => made.close())
@@ -76,7 +76,8 @@ describe('the hooks of cgroups', () => {
   }
 
   const on = ({ id }: Cgroup, ...names: string[]) => names.map((name) => `${name}@${id}`)
-  const EGRESS = ['connect4', 'connect6', 'sendmsg4', 'sendmsg6', 'setsockopt']
+  const SOCKET_HOOKS = ['connect', 'getpeername', 'recvmsg', 'sendmsg']
+  const EGRESS = ['setsockopt', ...SOCKET_HOOKS.flatMap((hook) => [`${hook}4`, `${hook}6`])]
 
   it('are attached once for roots inside each other', async () => {
     const links = pins()

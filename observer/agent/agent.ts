@@ -14,7 +14,6 @@ import { kernelEvents } from '../processes/kernel-events.ts'
 import { Kubepods } from '../processes/kubepods.ts'
 import { Listeners } from '../reconcile/listeners.ts'
 import { Reconciler } from '../reconcile/reconciler.ts'
-import { sweep } from '../reconcile/sweep.ts'
 import { Verifier } from '../reconcile/verifier.ts'
 import { createZdsServer, type ZdsServer } from '../ztunnel/server.ts'
 import type { ZtunnelInfo } from '../ztunnel/workload.ts'
@@ -28,6 +27,7 @@ import { Problems } from './problems.ts'
 import { recordOf } from './record.ts'
 import { selection, selectionPolicy } from './selection.ts'
 import { agentReport } from './status.ts'
+import { sweepDead } from './sweep-dead.ts'
 
 const HEARTBEAT_MS = 1_000
 
@@ -115,7 +115,7 @@ export class Agent {
     await this.#kubelet?.refresh()
     this.#running.add(interval(HEARTBEAT_MS).subscribe(() => this.#beat()))
     for (const fact of await this.#kubepods.scan()) this.#hear(fact)
-    this.#sweep()
+    sweepDead(this.#roster.states, kernel, log)
     this.#running.add(this.#zds.ztunnels$.subscribe((ztunnels) => this.#onZtunnels(ztunnels)))
     this.#follow()
     this.#control = await serveControl(config.controlSocket, {
@@ -210,16 +210,6 @@ export class Agent {
     this.#parts.log.warn({ lost: lost - this.#eventsLost }, 'events were lost: all cgroups are scanned')
     this.#eventsLost = lost
     this.#scans.next('events lost')
-  }
-
-  #sweep(): void {
-    const { kernel, log } = this.#parts
-    const states = this.#roster.states
-    const cgroups = new Set(states.flatMap(({ cgroup }) => (cgroup === undefined ? [] : [cgroup.id])))
-    const netns = new Set(states.flatMap((state) => (state.netns === undefined ? [] : [state.netns])))
-    const swept = sweep({ cgroups, netns }, kernel.maps, kernel.lookups)
-    kernel.sweep(existsSync)
-    if (swept > 0) log.info({ pods: swept }, 'pods that ended meanwhile were swept')
   }
 
   #onZtunnels(ztunnels: readonly ZtunnelInfo[]): void {

@@ -30,7 +30,8 @@ export class CgroupHooks {
       ...['recvmsg4', 'recvmsg6', 'getpeername4', 'getpeername6'].map((name) =>
         this.#objects.dns.program(name)
       ),
-      ...['connect4', 'connect6', 'sendmsg4', 'sendmsg6'].map((name) => this.#objects.connect.program(name))
+      ...['sendmsg4', 'sendmsg6'].map((name) => this.#objects.sendmsg.program(name)),
+      ...['connect4', 'connect6'].map((name) => this.#objects.connect.program(name))
     ])
   }
 

@@ -1,31 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // An open network namespace of a pod, and what the agent has made in it.
 
-import { type Address, type Descriptor, type Listener, Netns, type NetnsWatch } from '#native'
+import { type Descriptor, type Listener, Netns, type NetnsWatch } from '#native'
 import { ISTIO_MASK, ZTUNNEL_MARK } from '../config/steering.ts'
 import { SluiceError } from '../errors/error.ts'
 import type { PodAddresses } from '../maps/pod-entries.ts'
 import { type Drift, driftOf } from './drift.ts'
 import { applying, type NetnsPlan, planNetns, removing, type Steering } from './plan.ts'
+import { type Surveyed, survey } from './survey.ts'
 
 /** Istio keeps it from applications; one that the kernel chose might be an application's. */
 const MUTE_PORT = 15002
-
-/** Everything about a namespace that the plan depends on, in one visit. */
-const SURVEY = [
-  { op: 'cookie' },
-  { op: 'addresses' },
-  { op: 'get-sysctl', name: 'net.ipv6.fwmark_reflect' },
-  { op: 'get-sysctl', name: 'net.ipv6.conf.lo.disable_ipv6' }
-] as const
-
-interface Surveyed {
-  readonly cookie: bigint
-  readonly addresses: PodAddresses
-  readonly ipv6Supported: boolean
-  /** lo may have IPv6 disabled where other devices have it. */
-  readonly ipv6OnLo: boolean
-}
 
 export class PodNetns {
   readonly inode: number
@@ -248,29 +233,6 @@ export class PodNetns {
   }
 }
 
-async function survey(netns: Netns, preferred: readonly string[]): Promise<Surveyed> {
-  const [cookie, addresses, reflect, loDisabled] = await netns.run(SURVEY)
-  return {
-    cookie,
-    addresses: podAddresses(addresses, preferred),
-    ipv6Supported: reflect !== undefined,
-    ipv6OnLo: loDisabled !== '1'
-  }
-}
-
 function kernelDefaults({ sysctls }: NetnsPlan): NetnsPlan['sysctls'] {
   return sysctls.map(({ name }) => ({ name, value: '0' }))
-}
-
-/** One address for each family: the one that the source names, else the first global one. */
-export function podAddresses(addresses: readonly Address[], preferred: readonly string[]): PodAddresses {
-  const own = addresses.filter(({ scope }) => scope !== 'host')
-  const choose = (family: Address['family']) => {
-    const global = own.filter((each) => each.family === family && each.scope === 'global')
-    return (global.find(({ address }) => preferred.includes(address)) ?? global[0])?.address
-  }
-  const ipv4 = choose('ipv4')
-  const ipv6 = choose('ipv6')
-  const more = own.map(({ address }) => address).filter((address) => address !== ipv4 && address !== ipv6)
-  return { ipv4, ipv6, more: [...new Set(more)] }
 }

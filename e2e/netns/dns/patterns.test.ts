@@ -72,10 +72,11 @@ describe('a question is answered by ztunnel and seems to be by the server that w
     }
   })
 
-  it.each(FAMILIES)('from a socket of a fixed egress device: %s', async (family) => {
+  // IP_UNICAST_IF chooses the device after the hook, and loopback is not reached over it: docs/design.md, known limits.
+  it.each(FAMILIES)('not from a socket of a fixed egress device, which asks nobody: %s', async (family) => {
     for (const kind of ['connected', 'unconnected'] as const) {
       const asked = await ask(node.pod('app'), kind, [server('one', family)], '--unicast-if', 'eth0')
-      expect(answerers(asked), JSON.stringify(asked)).toEqual(['ztunnel'])
+      expect(answerers(asked), JSON.stringify(asked)).toEqual([])
     }
   })
 

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a network namespace is like, as far as steering depends on it.
+
+import type { Address, Netns } from '#native'
+import type { PodAddresses } from '../maps/pod-entries.ts'
+
+/** Everything about a namespace that the plan depends on, in one visit. */
+const SURVEY = [
+  { op: 'cookie' },
+  { op: 'addresses' },
+  { op: 'get-sysctl', name: 'net.ipv6.fwmark_reflect' },
+  { op: 'get-sysctl', name: 'net.ipv6.conf.lo.disable_ipv6' }
+] as const
+
+export interface Surveyed {
+  readonly cookie: bigint
+  readonly addresses: PodAddresses
+  readonly ipv6Supported: boolean
+  /** lo may have IPv6 disabled where other devices have it. */
+  readonly ipv6OnLo: boolean
+}
+
+/** @param preferred what the source says the pod's addresses are; may be empty */
+export async function survey(netns: Netns, preferred: readonly string[]): Promise<Surveyed> {
+  const [cookie, addresses, reflect, loDisabled] = await netns.run(SURVEY)
+  return {
+    cookie,
+    addresses: podAddresses(addresses, preferred),
+    ipv6Supported: reflect !== undefined,
+    ipv6OnLo: loDisabled !== '1'
+  }
+}
+
+/** One address for each family: the one that the source names, else the first global one. */
+function podAddresses(addresses: readonly Address[], preferred: readonly string[]): PodAddresses {
+  const own = addresses.filter(({ scope }) => scope !== 'host')
+  const choose = (family: Address['family']) => {
+    const global = own.filter((each) => each.family === family && each.scope === 'global')
+    return (global.find(({ address }) => preferred.includes(address)) ?? global[0])?.address
+  }
+  const ipv4 = choose('ipv4')
+  const ipv6 = choose('ipv6')
+  const more = own.map(({ address }) => address).filter((address) => address !== ipv4 && address !== ipv6)
+  return { ipv4, ipv6, more: [...new Set(more)] }
+}
