@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Over an ordinary directory tree: the scan asks nothing of cgroup2 but names, inodes and cgroup.procs.
 import { mkdtempSync } from 'node:fs'
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
+import { chown, mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -47,6 +47,15 @@ describe('kubepods roots', () => {
 
   it('are not looked for inside another root', async () => {
     await make(`kubepods/pod${UID}/${CONTAINER}/kubelet/kubepods/burstable`)
+    expect((await findRoots(tree())).map((root) => root.path)).toEqual([join(path, 'kubepods')])
+  })
+
+  it("are not another user's, who could make pods of any uid there", async (context) => {
+    if (process.getuid?.() !== 0) context.skip('giving a directory away needs root')
+    const theirs = 'user.slice/user-1000.slice/kubepods'
+    await make('kubepods', `${theirs}/burstable`)
+    expect(await findRoots(tree())).toHaveLength(3)
+    await chown(join(path, theirs), 1000, 1000)
     expect((await findRoots(tree())).map((root) => root.path)).toEqual([join(path, 'kubepods')])
   })
 
