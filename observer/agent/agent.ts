@@ -21,7 +21,7 @@ import type { PodSource } from '../sources/source.ts'
 import { createZdsServer, type Listen, type ZdsServer } from '../ztunnel/server.ts'
 import type { ZtunnelInfo } from '../ztunnel/workload.ts'
 import { agentAuthorize } from './authorize.ts'
-import { followProcesses } from './follow-processes.ts'
+import { followProcesses, followRoots } from './follow-processes.ts'
 import type { KernelSide } from './kernel-side.ts'
 import type { Node } from './node.ts'
 import { Patrol } from './patrol.ts'
@@ -138,8 +138,7 @@ export class Agent {
 
   async #followRoots(): Promise<void> {
     const { kernel, node, log } = this.#parts
-    const roots = await this.#kubepods.refresh()
-    kernel.follow(roots)
+    const roots = await followRoots(this.#kubepods, kernel)
     log.info(
       { roots: roots.map(({ path }) => path) },
       roots.length > 0 ? 'pods are looked for' : 'no kubepods yet'

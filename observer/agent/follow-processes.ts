@@ -5,6 +5,7 @@ import { concatMap, from, map, merge, type Observable, of } from 'rxjs'
 import { type Event, event_kind } from '#contract'
 import type { Kubepods } from '../processes/kubepods.ts'
 import type { ProcessEvent } from '../processes/process-event.ts'
+import type { CgroupRoot } from '../processes/roots.ts'
 
 export interface ProcessSources {
   readonly kubepods: Pick<Kubepods, 'translate' | 'refresh' | 'scan'>
@@ -61,4 +62,21 @@ export function followProcesses({
     concatMap((work) => work()),
     concatMap((facts) => from(facts))
   )
+}
+
+/**
+ * Looks for the roots until no more come: the kernel tells of a QoS class only when its root was known before it
+ * was made.
+ */
+export async function followRoots(
+  kubepods: Pick<Kubepods, 'refresh'>,
+  kernel: { follow(roots: readonly CgroupRoot[]): void }
+): Promise<readonly CgroupRoot[]> {
+  const followed = new Set<bigint>()
+  for (;;) {
+    const roots = await kubepods.refresh()
+    kernel.follow(roots)
+    if (roots.every(({ id }) => followed.has(id))) return roots
+    for (const { id } of roots) followed.add(id)
+  }
 }

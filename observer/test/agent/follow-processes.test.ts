@@ -3,8 +3,9 @@ import { EMPTY, lastValueFrom, NEVER, of, Subject, toArray } from 'rxjs'
 import { TestScheduler } from 'rxjs/testing'
 import { describe, expect, it, vi } from 'vitest'
 import { type Event, event_kind } from '#contract'
-import { followProcesses, type ProcessSources } from '../../agent/follow-processes.ts'
+import { followProcesses, followRoots, type ProcessSources } from '../../agent/follow-processes.ts'
 import type { ProcessEvent } from '../../processes/process-event.ts'
+import type { CgroupRoot } from '../../processes/roots.ts'
 
 const { EVENT_POD_REMOVED, EVENT_ROOT_ADDED, EVENT_POD_NETNS } = event_kind
 
@@ -110,5 +111,18 @@ describe('scans and events', () => {
     })
     expect(await lastValueFrom(out$.pipe(toArray()))).toEqual([gone(9n)])
     expect(log).toContain('Error: no cgroup2')
+  })
+})
+
+describe('roots', () => {
+  const root = (id: bigint): CgroupRoot => ({ id, path: `/${id}`, level: 1, qos: 'guaranteed' })
+
+  it('are looked for until no more come after the last were followed', async () => {
+    const found = [[root(1n)], [root(1n), root(2n)], [root(1n), root(2n)], [root(3n)]]
+    const told: bigint[][] = []
+    const kernel = { follow: (roots: readonly CgroupRoot[]) => void told.push(roots.map(({ id }) => id)) }
+    const roots = await followRoots({ refresh: async () => found.shift() ?? [] }, kernel)
+    expect(told).toEqual([[1n], [1n, 2n], [1n, 2n]])
+    expect(roots).toEqual([root(1n), root(2n)])
   })
 })
