@@ -4,6 +4,7 @@ import { mkdtempSync } from 'node:fs'
 import { chown, mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { findRoots, namedRoots } from '../../processes/roots.ts'
 import { cgroupOf, parseCgroupProcs, parseProcCgroup, podProcesses, scanPods } from '../../processes/scan.ts'
@@ -151,5 +152,24 @@ describe('the cgroup of a process', () => {
 
   it('leaves out what is not a process id', () => {
     expect(parseCgroupProcs('1\n0\n-3\nx\n\n22')).toEqual([1, 22])
+  })
+
+  it('is read without a throw, whatever the files hold', () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string().map((rest) => `0::/${rest}\n1`)
+    )
+    fc.assert(
+      fc.property(text, (content) => {
+        expect(parseProcCgroup(content) ?? '/').toMatch(/^\//)
+        expect(parseCgroupProcs(content).every((pid) => Number.isInteger(pid) && pid > 0)).toBe(true)
+      })
+    )
+    const pids = fc.array(fc.integer({ min: 1, max: 4_194_304 }))
+    fc.assert(
+      fc.property(pids, (each) => {
+        expect(parseCgroupProcs(`${each.join('\n')}\n`)).toEqual(each)
+      })
+    )
   })
 })
