@@ -29,7 +29,8 @@ function node(log: string[] = []) {
     translate: (each) => {
       log.push(`translate ${each.cgroup}`)
       return each.kind === EVENT_POD_REMOVED ? gone(each.cgroup) : undefined
-    }
+    },
+    missed: () => false
   }
   const onRoots = async () => {
     await Promise.resolve()
@@ -98,6 +99,19 @@ describe('scans and events', () => {
     const out$ = followProcesses({ ...parts, events$: of(batch), scans$: EMPTY })
     expect(await lastValueFrom(out$.pipe(toArray()))).toEqual([gone(1n), gone(9n), gone(2n)])
     expect(log).toEqual(['translate 1', 'roots', 'refresh', 'scan', 'translate 2'])
+  })
+
+  it('find a pod that could not be seen yet when the kernel told of it', async () => {
+    const { log, kubepods, ...parts } = node()
+    const missed: typeof kubepods.missed = ({ kind }) => kind === EVENT_POD_NETNS
+    const out$ = followProcesses({
+      ...parts,
+      kubepods: { ...kubepods, missed },
+      events$: of([event(EVENT_POD_NETNS, 1n), event(EVENT_POD_REMOVED, 2n)], [event(EVENT_POD_REMOVED, 3n)]),
+      scans$: EMPTY
+    })
+    expect(await lastValueFrom(out$.pipe(toArray()))).toEqual([gone(2n), gone(9n), gone(3n)])
+    expect(log).toEqual(['translate 1', 'translate 2', 'refresh', 'scan', 'translate 3'])
   })
 
   it('go on after a scan that fails', async () => {
