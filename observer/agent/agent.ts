@@ -111,7 +111,7 @@ export class Agent {
   async start(): Promise<void> {
     const { config, kernel, log } = this.#parts
     kernel.beat()
-    kernel.lookups.renew()
+    await kernel.lookups.renew()
     kernel.entries.unseeAll()
     await this.#followRoots()
     kernel.observe(config.processEvents)

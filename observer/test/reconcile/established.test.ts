@@ -23,7 +23,11 @@ function enrolment(option: EnrolmentParts['establishedConnections'], before: Ver
   const log = { info: vi.fn(), warn: vi.fn() }
   const parts = {
     entries: { writeNetns: vi.fn(), write: (_: bigint, __: bigint, verdict: string) => events.push(verdict) },
-    lookups: { has: () => false, attach: () => ({ close: vi.fn() }) },
+    lookups: {
+      has: () => false,
+      load: async () => ({ [Symbol.dispose]: () => undefined }),
+      attach: () => ({ close: vi.fn() })
+    },
     listeners: {
       get: (key: { netns: bigint; port: number; slot: number }) =>
         key.netns === NETNS &&
