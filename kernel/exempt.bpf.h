@@ -9,9 +9,8 @@
 
 /*
  * Connections that a listener lookup must leave alone: ztunnel's own to the application, and the
- * kubelet's probes. Written when
- * the client dials, deleted when the client's socket closes, never at ESTABLISHED: with SYN cookies
- * the lookup runs again on the final ACK. The agent sweeps what a lost callback leaves. Full: the
+ * kubelet's probes. Written when the client dials, deleted when the client's socket closes, never at
+ * ESTABLISHED: with SYN cookies the lookup runs again on the final ACK. The agent sweeps what a lost callback leaves. Full: the
  * connection is dropped, see lookup.
  */
 struct {
@@ -19,7 +18,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 65536);
 	__type(key, struct tuple);
-	__type(value, u64); /* CLOCK_MONOTONIC ns */
+	__type(value, u64); /* enum role_kind: whose */
 } exempt SEC(".maps");
 
 /* The connection of a client's socket, in the namespace of its server. */
@@ -37,11 +36,12 @@ static __always_inline struct tuple client_tuple(struct bpf_sock_ops *ctx, u64 s
 }
 
 /* Until the socket closes, of which the callback that is asked for here tells. */
-static __always_inline bool exempt_until_close(struct bpf_sock_ops *ctx, const struct tuple *conn)
+static __always_inline bool exempt_until_close(struct bpf_sock_ops *ctx, const struct tuple *conn,
+					       enum role_kind kind)
 {
-	u64 now = bpf_ktime_get_ns();
+	u64 whose = kind;
 
-	if (bpf_map_update_elem(&exempt, conn, &now, BPF_ANY)) {
+	if (bpf_map_update_elem(&exempt, conn, &whose, BPF_ANY)) {
 		count(COUNT_EXEMPT_FAILED);
 		return false;
 	}

@@ -36,7 +36,7 @@ int kubelet_tcp(struct bpf_sock_ops *ctx)
 		return 1;
 	conn.netns = *netns;
 	if (ctx->op == BPF_SOCK_OPS_TCP_CONNECT_CB) {
-		if (exempt_until_close(ctx, &conn))
+		if (exempt_until_close(ctx, &conn, ROLE_KUBELET))
 			count(COUNT_PROBES);
 	} else if (ctx->args[1] == TCP_CLOSE) {
 		bpf_map_delete_elem(&exempt, &conn);

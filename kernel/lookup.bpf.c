@@ -60,6 +60,14 @@ static __always_inline bool passes(const struct pod *pod)
 	return pod->verdict == VERDICT_PASS || pod->verdict == VERDICT_OBSERVE || !enforces();
 }
 
+/* ztunnel's own come over lo, the kubelet's from outside: any other way the source is forged. */
+static __always_inline bool is_exempt(const struct tuple *conn, bool looped)
+{
+	u64 *whose = bpf_map_lookup_elem(&exempt, conn);
+
+	return whose && *whose == (looped ? ROLE_ZTUNNEL : ROLE_KUBELET);
+}
+
 /*
  * Replaces: nat PREROUTING "tcp, dst not localhost, dport not 15008, mark not 0x539 -> redirect
  * 15006", and the second half of the redirect to 15001.
@@ -103,7 +111,7 @@ int lookup(struct bpf_sk_lookup *ctx)
 		return drop(COUNT_DROPPED_NOT_READY);
 	if (own && port == ZTUNNEL_HBONE)
 		return hand_to(ctx, ZTUNNEL_HBONE);
-	if (bpf_map_lookup_elem(&exempt, &conn)) {
+	if (is_exempt(&conn, looped)) {
 		count(COUNT_INBOUND_EXEMPT);
 		return SK_PASS;
 	}

@@ -83,10 +83,15 @@ static __always_inline bool addr_is_own(const struct pod *pod, const struct addr
 	return bpf_map_lookup_elem(&own_addr, &key) != NULL;
 }
 
-/* The pod whose cgroup is an ancestor of the caller's; pods lie at two levels (with and without a QoS class). */
+/* How many levels pods may lie at: two for each kubepods root, with and without a QoS class. */
+enum {
+	POD_LEVELS = 32,
+};
+
+/* The pod whose cgroup is an ancestor of the caller's. */
 static __always_inline struct pod *caller_pod(const struct settings *set)
 {
-	for (u32 i = 0; i < 4; i++) {
+	for (u32 i = 0; i < POD_LEVELS; i++) {
 		u32 level = set->pod_level_min + i;
 
 		if (level > set->pod_level_max || !set->pod_level_max)

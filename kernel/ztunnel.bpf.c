@@ -112,7 +112,7 @@ int ztunnel_tcp(struct bpf_sock_ops *ctx)
 		break;
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 		if (to_application(ctx, netns, &conn))
-			exempt_until_close(ctx, &conn);
+			exempt_until_close(ctx, &conn, ROLE_ZTUNNEL);
 		break;
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
 		mark_egress(ctx, netns);

@@ -25,11 +25,6 @@ export async function captureByIptables(pod: Place): Promise<void> {
   }
 }
 
-/** One rule: what leaves the pod for `port` goes to a local port instead. IPv4. */
-export async function redirectByIptables(pod: Place, port: number, localPort: number): Promise<void> {
-  await shell(pod, `iptables -t nat -A OUTPUT -p tcp --dport ${port} -j REDIRECT --to-ports ${localPort}`)
-}
-
 async function shell(pod: Place, ...commands: readonly string[]): Promise<void> {
   const { code, stderr } = await pod.exec(['sh', '-ec', commands.join('\n')])
   if (code !== 0) throw new Error(`iptables in ${pod.name}: ${stderr}`)

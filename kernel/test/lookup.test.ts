@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { counter, layout, listener_slot, pod_flag, verdict, ztunnel_port } from '#contract'
+import { counter, layout, listener_slot, pod_flag, role_kind, verdict, ztunnel_port } from '#contract'
 import type { BpfObject } from '#native'
 import { addressOf, NO_ADDRESS } from '../../observer/maps/address.ts'
 import type { KernelMaps } from '../../observer/maps/kernel-maps.ts'
@@ -205,7 +205,13 @@ describe.each(Object.entries(FAMILIES))('a SYN over %s', (_, addresses) => {
       PASS,
       undefined
     ],
-    ['HBONE', VERDICT_STEER, from(peer, own, ZTUNNEL_HBONE, ETH), PASS, undefined],
+    [
+      'HBONE without a listener',
+      VERDICT_STEER,
+      from(peer, own, ZTUNNEL_HBONE, ETH),
+      DROP,
+      'COUNT_DROPPED_NO_LISTENER'
+    ],
     [
       'a foreign destination not over lo',
       VERDICT_STEER,
@@ -261,9 +267,12 @@ describe.each(Object.entries(FAMILIES))('a SYN over %s', (_, addresses) => {
     expect(chosen(program.testRun({ ctx: syn }).data)).toBe(listener.get(upgrade))
   })
 
-  it("passes when it is ztunnel's own connection to the application", () => {
-    const { program, exempt } = enrolledPod(VERDICT_STEER, addresses, LO)
-    const syn = context(from(peer, own, 80, LO))
+  it.each([
+    ["ztunnel's own connection to the application, over lo", role_kind.ROLE_ZTUNNEL, LO, ETH],
+    ["the kubelet's probe, from outside", role_kind.ROLE_KUBELET, ETH, LO]
+  ])('passes when it is %s', (_, role, device, other) => {
+    const { program, exempt } = enrolledPod(VERDICT_STEER, addresses, device)
+    const syn = context(from(peer, own, 80, device))
     const swapped = (port: number) => ((port & 0xff) << 8) | (port >> 8)
     const key = {
       netns: NETNS,
@@ -272,10 +281,13 @@ describe.each(Object.entries(FAMILIES))('a SYN over %s', (_, addresses) => {
       sport: swapped(SOURCE_PORT),
       dport: swapped(80)
     }
-    exempt.set({ ...key, netns: NETNS + 1n }, 1n)
+    exempt.set({ ...key, netns: NETNS + 1n }, BigInt(role))
     expect(program.testRun({ ctx: syn }).retval).toBe(DROP)
-    exempt.set(key, 1n)
+    exempt.set(key, BigInt(role))
     expect(program.testRun({ ctx: syn }).retval).toBe(PASS)
+    const forged = enrolledPod(VERDICT_STEER, addresses, other)
+    forged.exempt.set(key, BigInt(role))
+    expect(forged.program.testRun({ ctx: context(from(peer, own, 80, other)) }).retval).toBe(DROP)
   })
 
   it('of a namespace without an entry is dropped, and what is not TCP passes', () => {

@@ -64,7 +64,9 @@ describe('the contract', () => {
     expect(struct.size).toBe(end)
   })
 
-  it('numbers the verdicts so that the refusing ones are above PASS, and STEER above all', () => {
-    expect(verdict).toEqual({ VERDICT_PASS: 1, VERDICT_UNKNOWN: 2, VERDICT_HELD: 3, VERDICT_STEER: 4 })
+  it('numbers the verdicts so that what is in the mesh is above the rest', () => {
+    const { VERDICT_OBSERVE, ...enforced } = verdict
+    expect(enforced).toEqual({ VERDICT_PASS: 1, VERDICT_UNKNOWN: 2, VERDICT_HELD: 3, VERDICT_STEER: 4 })
+    expect(VERDICT_OBSERVE).toBe(5)
   })
 })

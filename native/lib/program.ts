@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 import { bindings } from './addon.ts'
 import { requireRecord } from './argument.ts'
-import { invalidArgument } from './error.ts'
+import { invalidArgument, type NativeError, toNativeError } from './error.ts'
 import { encodeKnobs, type Knob, type KnobValues } from './knob.ts'
 import { Link, type LinkHandle } from './link.ts'
 
 export type ProgramHandle = { readonly program: unique symbol }
+
+type Patch = [section: string, offset: number, bytes: Uint8Array]
 
 interface ProgramBindings {
   describeProgram(program: ProgramHandle): { name: string; id: number; type: string }
   attachCgroup(program: ProgramHandle, path: string): LinkHandle
   attachTracing(program: ProgramHandle): LinkHandle
   attachNetns(program: ProgramHandle, fd: number): LinkHandle
-  instanceOfProgram(program: ProgramHandle, patches: [string, number, Uint8Array][]): ProgramHandle
+  instanceOfProgram(program: ProgramHandle, patches: Patch[]): ProgramHandle
+  loadInstance(
+    program: ProgramHandle,
+    patches: Patch[],
+    settle: (failure: unknown, instance: ProgramHandle | undefined) => void
+  ): void
   testRun(program: ProgramHandle, data: unknown, ctx: unknown, repeat: unknown): TestRunResult
   closeProgram(program: ProgramHandle): void
 }
@@ -82,10 +89,22 @@ export class Program {
    * call global (non-static) functions: those need type information that a second load does not carry.
    */
   instance(knobs: KnobValues): Program {
-    const patches = encodeKnobs(this.#knobs, knobs).map(
-      ({ section, offset, bytes }): [string, number, Uint8Array] => [section, offset, bytes]
-    )
-    return new Program(native.instanceOfProgram(this.#handle, patches), this.#knobs)
+    return new Program(native.instanceOfProgram(this.#handle, this.#patches(knobs)), this.#knobs)
+  }
+
+  /** The same on a thread of libuv's pool: the kernel takes over a millisecond. The object may be closed meanwhile. */
+  async instanceAsync(knobs: KnobValues): Promise<Program> {
+    const handle = await new Promise<ProgramHandle>((resolve, reject) => {
+      native.loadInstance(this.#handle, this.#patches(knobs), (failure, instance) => {
+        if (instance !== undefined) resolve(instance)
+        else reject(toNativeError(failure) as NativeError)
+      })
+    })
+    return new Program(handle, this.#knobs)
+  }
+
+  #patches(knobs: KnobValues): Patch[] {
+    return encodeKnobs(this.#knobs, knobs).map(({ section, offset, bytes }) => [section, offset, bytes])
   }
 
   /** BPF_PROG_TEST_RUN. `repeat` must be left out for syscall programs. */

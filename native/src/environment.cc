@@ -47,15 +47,19 @@ std::shared_ptr<Environment> Environment::Of(Napi::Env env) {
 }
 
 void Environment::CloseLoopHandle(uv_handle_t* handle, void (*closed)(uv_handle_t*)) {
-  closing_++;
+  BeginRequest();
   handle->data = new ClosingHandle{shared_from_this(), closed, handle->data};
   uv_close(handle, [](uv_handle_t* closing) {
     std::unique_ptr<ClosingHandle> state(static_cast<ClosingHandle*>(closing->data));
     closing->data = state->data;
     state->closed(closing);
-    state->environment->closing_--;
-    state->environment->FinishIfIdle();
+    state->environment->EndRequest();
   });
+}
+
+void Environment::EndRequest() {
+  pending_--;
+  FinishIfIdle();
 }
 
 void Environment::End(napi_async_cleanup_hook_handle hook) {
@@ -66,7 +70,7 @@ void Environment::End(napi_async_cleanup_hook_handle hook) {
 }
 
 void Environment::FinishIfIdle() {
-  if (!ending_ || closing_ > 0 || !hook_) return;
+  if (!ending_ || pending_ > 0 || !hook_) return;
   napi_async_cleanup_hook_handle hook = hook_;
   hook_ = nullptr;
   napi_remove_async_cleanup_hook(hook);

@@ -47,6 +47,9 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   // The environment does not end before `closed` ran and the libuv handle's memory is free again.
   void CloseLoopHandle(uv_handle_t* handle, void (*closed)(uv_handle_t*));
+  // Nor between these two, which belong around a request whose callback is still to come.
+  void BeginRequest() { pending_++; }
+  void EndRequest();
   bool ending() const { return ending_; }
   uv_loop_t* loop() const { return loop_; }
   napi_env env() const { return env_; }
@@ -60,7 +63,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   napi_env env_;
   uv_loop_t* loop_ = nullptr;
   std::list<Handle*> handles_;
-  size_t closing_ = 0;
+  size_t pending_ = 0;  // loop handles that are closing, requests under way
   bool ending_ = false;
   napi_async_cleanup_hook_handle hook_ = nullptr;
 };

@@ -38,6 +38,40 @@ describe('a worker thread', () => {
   })
 })
 
+describe('instances that are being loaded', () => {
+  const worker = JSON.stringify(new URL('./instance-worker.ts', import.meta.url).href)
+
+  it('do not keep a worker thread from being terminated, 20 times', async () => {
+    const run = await runNode(`
+      import { once } from 'node:events'
+      import { readdirSync } from 'node:fs'
+      import { Worker } from 'node:worker_threads'
+      const fds = () => readdirSync('/proc/self/fd').length
+      let before
+      for (let i = 0; i < 20; i++) {
+        const worker = new Worker(new URL(${worker}), { execArgv: [] })
+        await once(worker, 'message')
+        await new Promise((resolve) => setTimeout(resolve, i % 5))
+        await worker.terminate()
+        before ??= fds()
+      }
+      console.log('left', fds() - before)
+    `)
+    expect(run).toEqual({ code: 0, signal: null, stdout: 'left 0\n', stderr: '' })
+  })
+
+  it('do not keep the process from ending', async () => {
+    const run = await runNode(`
+      const program = BpfObject.load(path('hooks'), { programs: ['lookup'] }).program('lookup')
+      for (let cookie = 0; cookie < 100; cookie++) void program.instanceAsync({ cookie })
+      await program.instanceAsync({ cookie: 100 })
+      for (let cookie = 0; cookie < 100; cookie++) void program.instanceAsync({ cookie })
+      process.exit(7)
+    `)
+    expect(run).toEqual({ code: 7, signal: null, stdout: '', stderr: '' })
+  })
+})
+
 describe('the process', () => {
   const flood = `
     const object = BpfObject.load(path('rings'))

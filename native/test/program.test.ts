@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest'
 import { BpfObject, type LoadOptions } from '../lib/object.ts'
-import { closing, failure, openFds, programPath } from './fixture.ts'
+import { closing, failure, openFds, programPath, runNode } from './fixture.ts'
 
 function load(options?: LoadOptions): BpfObject {
   return closing(BpfObject.load(programPath('hooks'), options))
@@ -18,6 +18,15 @@ function lookupContext(): Uint8Array {
   view.setUint32(40, 0x0100007f, true)
   view.setUint32(60, 80, true)
   return context
+}
+
+function counts(object: BpfObject): Record<string, bigint> {
+  return Object.fromEntries(
+    object
+      .map<bigint, bigint>('calls')
+      .entries()
+      .map(([key, n]) => [String(key), n])
+  )
 }
 
 describe('a program', () => {
@@ -49,15 +58,6 @@ describe('a program', () => {
 })
 
 describe('an instance', () => {
-  function counts(object: BpfObject): Record<string, bigint> {
-    return Object.fromEntries(
-      object
-        .map<bigint, bigint>('calls')
-        .entries()
-        .map(([key, n]) => [String(key), n])
-    )
-  }
-
   it('has its own constants and shares the maps', () => {
     const object = load({ programs: ['lookup'], knobs: { cookie: 7 } })
     const original = object.program('lookup')
@@ -107,5 +107,72 @@ describe('an instance', () => {
     expect(failure(() => program.instance({ cooky: 1 }), 'EINVALID_ARGUMENT').message).toContain(
       "received 'cooky'"
     )
+  })
+})
+
+describe('an instance that is loaded on another thread', () => {
+  async function rejection(promise: Promise<unknown>): Promise<unknown> {
+    return promise.then(
+      () => undefined,
+      (error: unknown) => error
+    )
+  }
+
+  it('is like one that is loaded at once', async () => {
+    const object = load({ programs: ['lookup'], knobs: { cookie: 7, refuse: 1 } })
+    const original = object.program('lookup')
+    const instance = closing(await original.instanceAsync({ cookie: 8 }))
+    expect(instance).toMatchObject({ name: 'lookup', type: 'sk_lookup' })
+    const ctx = lookupContext()
+    expect(instance.testRun({ ctx }).retval).toBe(original.testRun({ ctx }).retval)
+    expect(counts(object)).toEqual({ '7': 1n, '8': 1n })
+  })
+
+  it('leaves the event loop to others', async () => {
+    const program = load({ programs: ['lookup'] }).program('lookup')
+    let settled = false
+    const loading = program.instanceAsync({ cookie: 1 }).finally(() => {
+      settled = true
+    })
+    await Promise.resolve()
+    expect(settled).toBe(false)
+    closing(await loading)
+  })
+
+  it('comes when its program and object are closed meanwhile', async () => {
+    const before = openFds()
+    const object = load({ programs: ['lookup'] })
+    const loading = Array.from({ length: 50 }, (_, cookie) =>
+      object.program('lookup').instanceAsync({ cookie })
+    )
+    object.close()
+    const instances = await Promise.all(loading)
+    for (const instance of instances) expect(instance.testRun({ ctx: lookupContext() }).retval).toBe(1)
+    for (const instance of instances) instance.close()
+    expect(openFds()).toBe(before)
+  })
+
+  it('rejects for an unknown constant and for a closed program', async () => {
+    const program = load({ programs: ['lookup'] }).program('lookup')
+    expect(await rejection(program.instanceAsync({ cooky: 1 }))).toMatchObject({
+      code: 'SLUICE_NATIVE_EINVALID_ARGUMENT'
+    })
+    program.close()
+    expect(await rejection(program.instanceAsync({ cookie: 1 }))).toMatchObject({
+      code: 'SLUICE_NATIVE_ECLOSED'
+    })
+  })
+
+  it('rejects with what failed on the thread', async () => {
+    const run = await runNode(
+      `
+      import { openSync } from 'node:fs'
+      const program = BpfObject.load(path('hooks'), { programs: ['lookup'] }).program('lookup')
+      try { for (;;) openSync('/dev/null') } catch {}
+      await program.instanceAsync({ cookie: 1 }).catch(({ code, errno }) => console.log(code, errno))
+    `,
+      { prefix: ['prlimit', '--nofile=100'] }
+    )
+    expect(run).toEqual({ code: 0, signal: null, stdout: 'SLUICE_NATIVE_EBPF_MAP 24\n', stderr: '' })
   })
 })

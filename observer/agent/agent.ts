@@ -19,7 +19,7 @@ import { createZdsServer, type ZdsServer } from '../ztunnel/server.ts'
 import type { ZtunnelInfo } from '../ztunnel/workload.ts'
 import { agentAuthorize } from './authorize.ts'
 import { exemptSelf } from './exempt-self.ts'
-import { followProcesses } from './follow-processes.ts'
+import { followProcesses, followRoots } from './follow-processes.ts'
 import type { KernelSide } from './kernel-side.ts'
 import type { AgentParts } from './parts.ts'
 import { Patrol } from './patrol.ts'
@@ -107,7 +107,7 @@ export class Agent {
   async start(): Promise<void> {
     const { config, kernel, log } = this.#parts
     kernel.beat()
-    kernel.lookups.renew()
+    await kernel.lookups.renew()
     kernel.entries.unseeAll()
     await this.#followRoots()
     kernel.observe(config.processEvents)
@@ -139,8 +139,7 @@ export class Agent {
 
   async #followRoots(): Promise<void> {
     const { kernel, node, log } = this.#parts
-    const roots = await this.#kubepods.refresh()
-    kernel.follow(roots)
+    const roots = await followRoots(this.#kubepods, kernel)
     log.info(
       { roots: roots.map(({ path }) => path) },
       roots.length > 0 ? 'pods are looked for' : 'no kubepods yet'

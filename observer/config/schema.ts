@@ -43,7 +43,7 @@ export const schema = z.strictObject({
     )
   }),
   cgroupRoots: paths(
-    'Cgroups whose children are pods, as paths below the cgroup2 mount. Empty: found by their names, kubepods*.'
+    "Cgroups whose children are pods, as paths below the cgroup2 mount. Empty: found by their names, kubepods*, where they are root's."
   ),
   bpffs: path('/sys/fs/bpf', 'Where the BPF file system is mounted; the agent mounts it if it is not.'),
   pinDirectory: pinName(

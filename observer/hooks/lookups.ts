@@ -18,23 +18,31 @@ export class Lookups {
   }
 
   /**
-   * Drops everything until the pod's entry says STEER.
+   * The program for a namespace, on another thread; for `attach`, and the caller's to close.
    * @param netns its cookie
+   */
+  load(netns: bigint): Promise<Program> {
+    return this.#program.instanceAsync({ lookup_netns: netns })
+  }
+
+  /**
+   * Drops everything until the pod's entry says STEER.
    * @param fd an open descriptor of the namespace, the caller's
    */
-  attach(netns: bigint, fd: number): Attachment {
-    using instance = this.#program.instance({ lookup_netns: netns })
-    return Attachment.ensure(this.#path(netns), instance, () => instance.attachNetns(fd))
+  attach(instance: Program, { cookie, fd }: { readonly cookie: bigint; readonly fd: number }): Attachment {
+    return Attachment.ensure(this.#path(cookie), instance, () => instance.attachNetns(fd))
   }
 
   /** Gives every lookup that is pinned this build's program. */
-  renew(): void {
-    for (const netns of this.pinned) {
-      using instance = this.#program.instance({ lookup_netns: netns })
-      Attachment.ensure(this.#path(netns), instance, () => {
-        throw new Error('its network namespace is gone')
-      }).close()
-    }
+  async renew(): Promise<void> {
+    await Promise.all(this.pinned.map((netns) => this.#renew(netns)))
+  }
+
+  async #renew(netns: bigint): Promise<void> {
+    using instance = await this.load(netns)
+    Attachment.ensure(this.#path(netns), instance, () => {
+      throw new Error('its network namespace is gone')
+    }).close()
   }
 
   /** A lookup of that namespace is pinned, ours or a former agent's. */

@@ -18,6 +18,11 @@ export async function cgroupId(path: string): Promise<bigint | undefined> {
   return (await unlessVanished(stat(path, { bigint: true })))?.ino
 }
 
+/** The user id; undefined when the cgroup is gone. */
+export async function ownerOf(path: string): Promise<number | undefined> {
+  return (await unlessVanished(stat(path)))?.uid
+}
+
 /** Undefined when the file is gone. */
 export function contentOf(path: string): Promise<string | undefined> {
   return unlessVanished(readFile(path, 'utf8'))

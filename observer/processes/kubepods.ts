@@ -87,6 +87,14 @@ export class Kubepods {
     }
   }
 
+  /**
+   * Whether the event, once translated, is about a pod that is not known: the kernel tells of a cgroup a moment
+   * before its directory can be seen, and of a pod whose first event was lost. Ask a scan.
+   */
+  missed({ kind, cgroup }: Event): boolean {
+    return kind === event_kind.EVENT_POD_NETNS && !this.#pods.has(cgroup)
+  }
+
   #added({ cgroup: id, level, name }: Event): ProcessEvent | undefined {
     const uid = parsePodCgroupName(name)?.uid
     if (uid === undefined) return undefined

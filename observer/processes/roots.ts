@@ -5,7 +5,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { SluiceError } from '../errors/error.ts'
 import { parseQosCgroupName, parseRootCgroupName, type Qos } from './cgroup-path.ts'
-import { cgroupId, childCgroups } from './directory.ts'
+import { cgroupId, childCgroups, ownerOf } from './directory.ts'
 import { findCgroup2 } from './mountinfo.ts'
 
 export interface Cgroup2 {
@@ -39,7 +39,8 @@ export async function mountedCgroup2(): Promise<Cgroup2> {
 
 /**
  * The kubepods roots and their QoS classes, wherever they are below `cgroup2`, but not inside each other.
- * None is no error: kubelet may not have started.
+ * None is no error: kubelet may not have started. A root must have the owner of the mount: who has been given a
+ * part of the hierarchy, as every session of systemd is, could make pods of any uid there.
  * @throws SluiceError SLUICE_ERR_CGROUP_PER_QOS: containers without pod cgroups
  */
 export async function findRoots(cgroup2: Cgroup2): Promise<CgroupRoot[]> {
@@ -56,10 +57,12 @@ export async function findRoots(cgroup2: Cgroup2): Promise<CgroupRoot[]> {
       if (isStrayContainer(relative(cgroup2.path, path))) strays.push(path)
     }
   }
-  if (found.length === 0 && strays[0] !== undefined) {
+  const [owner, ...owners] = await Promise.all([cgroup2, ...found].map(({ path }) => ownerOf(path)))
+  const roots = found.filter((_, index) => owners[index] === owner)
+  if (roots.length === 0 && strays[0] !== undefined) {
     throw new SluiceError('SLUICE_ERR_CGROUP_PER_QOS', { path: strays[0] })
   }
-  return (await Promise.all(found.map((root) => withQosClasses(root.path, root.level)))).flat()
+  return (await Promise.all(roots.map((root) => withQosClasses(root.path, root.level)))).flat()
 }
 
 /**

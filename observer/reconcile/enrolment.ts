@@ -3,7 +3,6 @@
 // the routing, which nothing is marked for yet, then ztunnel, and only then the verdict that steers. Every step may
 // be repeated.
 
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { ztunnel_port } from '#contract'
 import type { Config } from '../config/schema.ts'
@@ -64,15 +63,13 @@ export async function enrol(
   parts.entries.write(cgroup.id, netns.cookie, verdict, netns.addresses, dwelling.traits)
   const adopted = dwelling.lookup === undefined && parts.lookups.has(netns.cookie)
   dwelling.lookup?.close()
-  // Loading the program takes this thread about as long as the routing takes its own.
-  const attach = async () => {
-    await nextTurn()
-    signal.throwIfAborted()
-    dwelling.lookup = parts.lookups.attach(netns.cookie, netns.fd)
-  }
-  await Promise.all([netns.prepare(adopted), attach()])
+  // Attached when all have ended: nothing is left under way that a departure would not see.
+  const loading = parts.lookups.load(netns.cookie)
+  await Promise.all([netns.prepare(adopted), loading])
+  using instance = await loading
   await parts.listeners.park(netns)
   signal.throwIfAborted()
+  dwelling.lookup = parts.lookups.attach(instance, netns)
   const { uid, name, namespace, serviceAccount } = pod
   await unlessAborted(parts.zds.offer({ uid, name, namespace, serviceAccount, netnsFd: netns.fd }), signal)
   await requireListeners(parts.listeners, netns, podRef(pod))

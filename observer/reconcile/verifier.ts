@@ -67,7 +67,8 @@ export class Verifier {
       if (!this.#stays(state, dwelling)) return false
       await this.#verifyAddresses(state, dwelling)
       if (!this.#stays(state, dwelling)) return false
-      this.#verifyLookup(state, dwelling)
+      await this.#verifyLookup(state, dwelling)
+      if (!this.#stays(state, dwelling)) return false
       return await this.#verifyListeners(state, dwelling)
     } catch (error) {
       if (!this.#stays(state, dwelling)) return false
@@ -82,10 +83,12 @@ export class Verifier {
     return this.#options.dwelling(uid) === dwelling && !dwelling.leaving
   }
 
-  #verifyLookup(state: PodState, dwelling: Dwelling): void {
+  async #verifyLookup(state: PodState, dwelling: Dwelling): Promise<void> {
     if (dwelling.lookup?.intact === true) return
+    using instance = await this.#options.lookups.load(dwelling.netns.cookie)
+    if (!this.#stays(state, dwelling)) return
     dwelling.lookup?.close()
-    dwelling.lookup = this.#options.lookups.attach(dwelling.netns.cookie, dwelling.netns.fd)
+    dwelling.lookup = this.#options.lookups.attach(instance, dwelling.netns)
     this.note('lookup', 'listener lookup was detached', state)
   }
 

@@ -10,7 +10,13 @@ const PORT = 8080
 const REFUSED = { ok: false, errno: 'ECONNREFUSED' }
 
 describe('a pod that no source names', () => {
-  const node = mesh({ outsiders: ['peer'], ztunnel: false, agent: { config: { holdWarning: '300ms' } } })
+  const deep = { depth: 6 }
+  const node = mesh({
+    outsiders: ['peer'],
+    plain: ['shallow', { name: 'deep', layout: deep }],
+    ztunnel: false,
+    agent: { config: { holdWarning: '300ms' } }
+  })
   let peer: Outsider
 
   beforeAll(async () => {
@@ -32,6 +38,15 @@ describe('a pod that no source names', () => {
       state: 'unknown',
       reason: 'no source has named it yet'
     })
+    await stranger.writeManifest()
+    await node.agent.untilPod(stranger, 'outside')
+    expect(await stranger.connect(peer.ipv4, PORT)).toMatchObject({ ok: true })
+  })
+
+  it('is held at any depth, whatever other depths there are', async () => {
+    const stranger = await node.world.pod({ name: 'deeper', listed: false, layout: deep })
+    expect(await stranger.connect(peer.ipv4, PORT)).toMatchObject(REFUSED)
+    expect(await stranger.connect(peer.ipv6, PORT)).toMatchObject(REFUSED)
     await stranger.writeManifest()
     await node.agent.untilPod(stranger, 'outside')
     expect(await stranger.connect(peer.ipv4, PORT)).toMatchObject({ ok: true })

@@ -3,8 +3,9 @@ import { EMPTY, lastValueFrom, NEVER, of, Subject, toArray } from 'rxjs'
 import { TestScheduler } from 'rxjs/testing'
 import { describe, expect, it, vi } from 'vitest'
 import { type Event, event_kind } from '#contract'
-import { followProcesses, type ProcessSources } from '../../agent/follow-processes.ts'
+import { followProcesses, followRoots, type ProcessSources } from '../../agent/follow-processes.ts'
 import type { ProcessEvent } from '../../processes/process-event.ts'
+import type { CgroupRoot } from '../../processes/roots.ts'
 
 const { EVENT_POD_REMOVED, EVENT_ROOT_ADDED, EVENT_POD_NETNS } = event_kind
 
@@ -28,7 +29,8 @@ function node(log: string[] = []) {
     translate: (each) => {
       log.push(`translate ${each.cgroup}`)
       return each.kind === EVENT_POD_REMOVED ? gone(each.cgroup) : undefined
-    }
+    },
+    missed: () => false
   }
   const onRoots = async () => {
     await Promise.resolve()
@@ -99,6 +101,19 @@ describe('scans and events', () => {
     expect(log).toEqual(['translate 1', 'roots', 'refresh', 'scan', 'translate 2'])
   })
 
+  it('find a pod that could not be seen yet when the kernel told of it', async () => {
+    const { log, kubepods, ...parts } = node()
+    const missed: typeof kubepods.missed = ({ kind }) => kind === EVENT_POD_NETNS
+    const out$ = followProcesses({
+      ...parts,
+      kubepods: { ...kubepods, missed },
+      events$: of([event(EVENT_POD_NETNS, 1n), event(EVENT_POD_REMOVED, 2n)], [event(EVENT_POD_REMOVED, 3n)]),
+      scans$: EMPTY
+    })
+    expect(await lastValueFrom(out$.pipe(toArray()))).toEqual([gone(2n), gone(9n), gone(3n)])
+    expect(log).toEqual(['translate 1', 'translate 2', 'refresh', 'scan', 'translate 3'])
+  })
+
   it('go on after a scan that fails', async () => {
     const { log, kubepods, ...parts } = node()
     const scan = vi.fn(kubepods.scan).mockRejectedValueOnce(new Error('no cgroup2'))
@@ -110,5 +125,18 @@ describe('scans and events', () => {
     })
     expect(await lastValueFrom(out$.pipe(toArray()))).toEqual([gone(9n)])
     expect(log).toContain('Error: no cgroup2')
+  })
+})
+
+describe('roots', () => {
+  const root = (id: bigint): CgroupRoot => ({ id, path: `/${id}`, level: 1, qos: 'guaranteed' })
+
+  it('are looked for until no more come after the last were followed', async () => {
+    const found = [[root(1n)], [root(1n), root(2n)], [root(1n), root(2n)], [root(3n)]]
+    const told: bigint[][] = []
+    const kernel = { follow: (roots: readonly CgroupRoot[]) => void told.push(roots.map(({ id }) => id)) }
+    const roots = await followRoots({ refresh: async () => found.shift() ?? [] }, kernel)
+    expect(told).toEqual([[1n], [1n, 2n], [1n, 2n]])
+    expect(roots).toEqual([root(1n), root(2n)])
   })
 })

@@ -65,6 +65,7 @@ export class World {
       case 'mkdir':
         if (this.cgroupId !== undefined) return
         this.cgroupId = ++this.#lastCgroup
+        this.judged = this.listed
         this.verdict = 'unknown'
         this.history = ['unknown']
         this.#tellCgroup()

@@ -61,6 +61,20 @@ describe('an event', () => {
   })
 })
 
+describe('a namespace', () => {
+  it('of a pod that was not there when the kernel told of it is missed, until a scan finds the pod', async () => {
+    const { made, path } = await kubepods()
+    const told = made.translate(event(EVENT_POD_ADDED, { cgroup: 1n, level: 2, name: 'podu1' }))
+    expect(told).toBeUndefined()
+    mkdirSync(join(path, 'kubepods/podu1'))
+    const { ino } = statSync(join(path, 'kubepods/podu1'), { bigint: true })
+    expect(made.missed(event(EVENT_POD_NETNS, { cgroup: ino }))).toBe(true)
+    await made.scan()
+    expect(made.missed(event(EVENT_POD_NETNS, { cgroup: ino }))).toBe(false)
+    expect(made.missed(event(EVENT_POD_REMOVED, { cgroup: 77n }))).toBe(false)
+  })
+})
+
 describe('a scan', () => {
   it('tells what is there, and once what is there no more', async () => {
     const { made, path, idOf } = await kubepods('kubepods/podu1', 'kubepods/burstable/podu2')

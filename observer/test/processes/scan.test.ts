@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Over an ordinary directory tree: the scan asks nothing of cgroup2 but names, inodes and cgroup.procs.
 import { mkdtempSync } from 'node:fs'
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
+import { chown, mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { findRoots, namedRoots } from '../../processes/roots.ts'
 import { cgroupOf, parseCgroupProcs, parseProcCgroup, podProcesses, scanPods } from '../../processes/scan.ts'
@@ -47,6 +48,15 @@ describe('kubepods roots', () => {
 
   it('are not looked for inside another root', async () => {
     await make(`kubepods/pod${UID}/${CONTAINER}/kubelet/kubepods/burstable`)
+    expect((await findRoots(tree())).map((root) => root.path)).toEqual([join(path, 'kubepods')])
+  })
+
+  it("are not another user's, who could make pods of any uid there", async (context) => {
+    if (process.getuid?.() !== 0) context.skip('giving a directory away needs root')
+    const theirs = 'user.slice/user-1000.slice/kubepods'
+    await make('kubepods', `${theirs}/burstable`)
+    expect(await findRoots(tree())).toHaveLength(3)
+    await chown(join(path, theirs), 1000, 1000)
     expect((await findRoots(tree())).map((root) => root.path)).toEqual([join(path, 'kubepods')])
   })
 
@@ -142,5 +152,24 @@ describe('the cgroup of a process', () => {
 
   it('leaves out what is not a process id', () => {
     expect(parseCgroupProcs('1\n0\n-3\nx\n\n22')).toEqual([1, 22])
+  })
+
+  it('is read without a throw, whatever the files hold', () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string().map((rest) => `0::/${rest}\n1`)
+    )
+    fc.assert(
+      fc.property(text, (content) => {
+        expect(parseProcCgroup(content) ?? '/').toMatch(/^\//)
+        expect(parseCgroupProcs(content).every((pid) => Number.isInteger(pid) && pid > 0)).toBe(true)
+      })
+    )
+    const pids = fc.array(fc.integer({ min: 1, max: 4_194_304 }))
+    fc.assert(
+      fc.property(pids, (each) => {
+        expect(parseCgroupProcs(`${each.join('\n')}\n`)).toEqual(each)
+      })
+    )
   })
 })

@@ -26,7 +26,11 @@ function enrolment(option: EnrolmentParts['establishedConnections'], before: Ver
       writeNetns: vi.fn(),
       write: (_: bigint, __: bigint, verdict: string) => events.push(verdict)
     },
-    lookups: { has: () => false, attach: () => ({ close: vi.fn() }) },
+    lookups: {
+      has: () => false,
+      load: async () => ({ [Symbol.dispose]: () => undefined }),
+      attach: () => ({ close: vi.fn() })
+    },
     listeners: {
       park: vi.fn(async () => events.push('parked')),
       adopt: vi.fn(async () => []),

@@ -12,18 +12,27 @@ import { ADDRESSES, attachment, dwelling } from './dwelling.ts'
 const STEERED = podState({ phase: 'enrolled', verdict: 'steer', pod: pod(), cgroup: cgroup(), netns: NETNS })
 const MOVED = { ...ADDRESSES, ipv4: '10.0.0.2' }
 
-function verifier(held: Dwelling | undefined, log: string[] = [], missing: readonly number[] = []) {
+function verifier(
+  held: Dwelling | undefined,
+  log: string[] = [],
+  missing: readonly number[] = [],
+  onLoad: () => void = () => undefined
+) {
   const maps = podMaps()
   const entries = new PodEntries(maps)
   entries.write(cgroup().id, NETNS, 'steer', ADDRESSES)
   const listeners = { missing: () => [...missing], park: async () => [], adopt: async () => [] }
+  const load = async () => {
+    onLoad()
+    return { [Symbol.dispose]: () => void log.push('program closed') }
+  }
   const attach = () => {
     log.push('attached')
     return attachment(log)
   }
   const made = new Verifier({
     entries,
-    lookups: { attach } as unknown as Lookups,
+    lookups: { load, attach } as unknown as Lookups,
     listeners,
     dwelling: () => held,
     log: pino({ enabled: false })
@@ -55,8 +64,20 @@ describe('verifying an enrolled pod', () => {
     held.lookup = attachment(log, false)
     const { made } = verifier(held, log)
     expect(await made.verify(STEERED)).toBe(true)
-    expect(log).toEqual(['lookup closed', 'attached'])
+    expect(log).toEqual(['lookup closed', 'attached', 'program closed'])
     expect(made.drift).toEqual({ lookup: 1 })
+  })
+
+  it('attaches no lookup to a pod that left while it was loaded', async () => {
+    const log: string[] = []
+    const held = dwelling(log)
+    held.lookup = attachment(log, false)
+    const { made } = verifier(held, log, undefined, () => {
+      held.leaving = true
+    })
+    expect(await made.verify(STEERED)).toBe(false)
+    expect(log).toEqual(['program closed'])
+    expect(made.drift).toEqual({})
   })
 
   it('follows its addresses', async () => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   type CaptureView,
@@ -41,6 +42,21 @@ it.each([
   ['table ip nat\ntable ip my-istio\n', []]
 ])('nft shows tables of Istio', (output, expected) => {
   expect(nftCaptures(output)).toEqual(expected)
+})
+
+it('any output is read, and only what bears the name of Istio is told', () => {
+  const line = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.string().map((rest) => `:ISTIO_${rest}`),
+    fc.string().map((rest) => `table ip istio-${rest}`)
+  )
+  fc.assert(
+    fc.property(fc.array(line), (lines) => {
+      const output = lines.join('\n')
+      for (const chain of iptablesCaptures(output)) expect(chain).toMatch(/^ISTIO_[A-Z0-9_]+$/)
+      for (const table of nftCaptures(output)) expect(table).toMatch(/^table istio-[\w-]+$/)
+    })
+  )
 })
 
 describe('foreign capture rules', () => {
