@@ -10,8 +10,8 @@
 /*
  * Connections that a listener lookup must leave alone: ztunnel's own to the application, and the
  * kubelet's probes. Written when the client dials, deleted when the client's socket closes, never at
- * ESTABLISHED: with SYN cookies the lookup runs again on the final ACK. The agent sweeps what a lost callback leaves. Full: the
- * connection is dropped, see lookup.
+ * ESTABLISHED: with SYN cookies the lookup runs again on the final ACK. The agent sweeps what a lost
+ * callback leaves. Full: the connection goes into unexempt.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -20,6 +20,18 @@ struct {
 	__type(key, struct tuple);
 	__type(value, u64); /* enum role_kind: whose */
 } exempt SEC(".maps");
+
+/*
+ * Connections that did not fit into exempt: lookup drops them, else ztunnel would be handed its own
+ * connection to the application, again and again. Written and deleted as exempt is; a connection that
+ * LRU evicts has long been refused.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct tuple);
+	__type(value, u64); /* enum role_kind: whose */
+} unexempt SEC(".maps");
 
 /* The connection of a client's socket, in the namespace of its server. */
 static __always_inline struct tuple client_tuple(struct bpf_sock_ops *ctx, u64 server_netns)
@@ -40,14 +52,21 @@ static __always_inline bool exempt_until_close(struct bpf_sock_ops *ctx, const s
 					       enum role_kind kind)
 {
 	u64 whose = kind;
+	bool fits = !bpf_map_update_elem(&exempt, conn, &whose, BPF_ANY);
 
-	if (bpf_map_update_elem(&exempt, conn, &whose, BPF_ANY)) {
+	if (!fits) {
 		count(COUNT_EXEMPT_FAILED);
-		return false;
+		bpf_map_update_elem(&unexempt, conn, &whose, BPF_ANY);
 	}
 	/* OR: another program may have set flags of its own. */
 	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
-	return true;
+	return fits;
+}
+
+static __always_inline void end_exemption(const struct tuple *conn)
+{
+	if (bpf_map_delete_elem(&exempt, conn))
+		bpf_map_delete_elem(&unexempt, conn);
 }
 
 #endif

@@ -39,7 +39,7 @@ int kubelet_tcp(struct bpf_sock_ops *ctx)
 		if (exempt_until_close(ctx, &conn, ROLE_KUBELET))
 			count(COUNT_PROBES);
 	} else if (ctx->args[1] == TCP_CLOSE) {
-		bpf_map_delete_elem(&exempt, &conn);
+		end_exemption(&conn);
 	}
 	return 1;
 }

@@ -60,14 +60,6 @@ static __always_inline bool passes(const struct pod *pod)
 	return pod->verdict == VERDICT_PASS || pod->verdict == VERDICT_OBSERVE || !enforces();
 }
 
-/* ztunnel's own come over lo, the kubelet's from outside: any other way the source is forged. */
-static __always_inline bool is_exempt(const struct tuple *conn, bool looped)
-{
-	u64 *whose = bpf_map_lookup_elem(&exempt, conn);
-
-	return whose && *whose == (looped ? ROLE_ZTUNNEL : ROLE_KUBELET);
-}
-
 /*
  * Replaces: nat PREROUTING "tcp, dst not localhost, dport not 15008, mark not 0x539 -> redirect
  * 15006", and the second half of the redirect to 15001.
@@ -111,16 +103,18 @@ int lookup(struct bpf_sk_lookup *ctx)
 		return drop(COUNT_DROPPED_NOT_READY);
 	if (own && port == ZTUNNEL_HBONE)
 		return hand_to(ctx, ZTUNNEL_HBONE);
-	if (is_exempt(&conn, looped)) {
+	if (bpf_map_lookup_elem(&exempt, &conn)) {
 		count(COUNT_INBOUND_EXEMPT);
 		return SK_PASS;
 	}
+	if (bpf_map_lookup_elem(&unexempt, &conn))
+		return drop(COUNT_DROPPED_LOOP);
 	if (own && pod->flags & POD_BYPASS_INBOUND) {
 		count(COUNT_INBOUND_BYPASSED);
 		return SK_PASS;
 	}
 	if (own)
-		return looped ? drop(COUNT_DROPPED_LOOP) : hand_to(ctx, ZTUNNEL_INBOUND);
+		return hand_to(ctx, ZTUNNEL_INBOUND);
 	return looped ? hand_to(ctx, ZTUNNEL_OUTBOUND) : drop(COUNT_DROPPED_FOREIGN);
 }
 

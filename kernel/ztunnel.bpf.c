@@ -120,7 +120,7 @@ int ztunnel_tcp(struct bpf_sock_ops *ctx)
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
 		if (ctx->args[1] == TCP_CLOSE && to_application(ctx, netns, &conn))
-			bpf_map_delete_elem(&exempt, &conn);
+			end_exemption(&conn);
 		break;
 	}
 	return 1;

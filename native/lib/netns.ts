@@ -2,6 +2,7 @@
 import { bindings } from './addon.ts'
 import { Descriptor, type OwnedDescriptor } from './descriptor.ts'
 import { closedError, invalidArgument, type NativeError, toNativeError } from './error.ts'
+import { Turns } from './turns.ts'
 
 export type Family = 'ipv4' | 'ipv6'
 
@@ -120,6 +121,9 @@ const native = bindings<{
   closeNetnsWatch(handle: object): void
 }>()
 
+/** Each run is a thread: hundreds that begin together would keep the event loop from the processor. */
+const threads = new Turns(4)
+
 /** In the order of the bits in native/src/netlink_watch.hpp. */
 const CHANGES: readonly NetnsChange[] = ['address', 'rule', 'route', 'link']
 
@@ -176,8 +180,8 @@ export class Netns {
   }
 
   /**
-   * Performs the operations in order on one thread inside the namespace. The first that fails rejects, with a message
-   * that names it, and the rest is not performed: ENETNS_FAMILY (no IPv6 there), ENETNS_PERMISSION, ENETNS_UNSUPPORTED
+   * Performs the operations in order on one thread inside the namespace, a few runs at once. The first that fails
+   * rejects, with a message that names it, and the rest is not performed: ENETNS_FAMILY (no IPv6 there), ENETNS_PERMISSION, ENETNS_UNSUPPORTED
    * (the kernel lacks it), ENETNS_OPERATION (see `errno` and `syscall`), ENETNS_ENTER (setns), EINVALID_ARGUMENT and ECLOSED (nothing was performed).
    */
   async run<const T extends readonly NetnsOperation[]>(operations: T): Promise<NetnsResults<T>> {
@@ -202,15 +206,18 @@ export class Netns {
   }
 
   #run(operations: readonly object[]): Promise<unknown[]> {
-    return new Promise((resolve, reject) => {
-      native.runInNetns(this.#handle, operations, (failure, results) => {
-        if (results !== undefined) resolve(results)
-        else reject(toNativeError(failure) as NativeError)
-      })
-    })
+    return threads.take(
+      () =>
+        new Promise((resolve, reject) => {
+          native.runInNetns(this.#handle, operations, (failure, results) => {
+            if (results !== undefined) resolve(results)
+            else reject(toNativeError(failure) as NativeError)
+          })
+        })
+    )
   }
 
-  /** Runs and watches that have begun are not affected. */
+  /** Runs and watches that have begun are not affected; what still waits for its turn rejects with ECLOSED. */
   close(): void {
     this.#closed = true
     native.closeNetns(this.#handle)

@@ -43,7 +43,7 @@ export class Agent {
   readonly #kubelet: KubeletExemption | undefined
   readonly #zds: ZdsServer
   readonly #problems: Problems
-  readonly #scans = new Subject<'interval' | 'events lost'>()
+  readonly #scans = new Subject<'events lost' | 'room'>()
   readonly #running = new Subscription()
   readonly #startedAt = Date.now()
   #fail: (error: unknown) => void = () => undefined
@@ -99,6 +99,7 @@ export class Agent {
       roster: this.#roster,
       followRoots: () => kernel.follow(this.#kubepods.roots),
       kubelet: this.#kubelet,
+      onRoom: () => this.#scans.next('room'),
       onVerified: (uid) => this.#hear({ kind: 'answer', uid, input: { kind: 'verified' } })
     })
   }

@@ -19,6 +19,8 @@ export interface PatrolOptions {
   readonly followRoots: () => void
   /** Undefined: probes go through ztunnel. */
   readonly kubelet: Pick<KubeletExemption, 'refresh'> | undefined
+  /** Every pod has its entry again; what pods without one did meanwhile no event has told of. */
+  readonly onRoom: () => void
   readonly onVerified: (uid: PodUid) => void
   readonly log: Logger
 }
@@ -107,11 +109,12 @@ export class Patrol {
     const missing = roster.states.filter(
       ({ cgroup }) => cgroup !== undefined && kernel.entries.read(cgroup.id).verdict === 'none'
     )
-    if (missing.length === 0) kernel.clearOverflow()
-    else
-      log.error(
-        { pods: missing.length },
-        'map of pods is full: pods without an entry are held; raise maxPods'
-      )
+    if (missing.length > 0) {
+      const sentence = 'map of pods is full: pods without an entry are held; raise maxPods'
+      log.error({ pods: missing.length }, sentence)
+      return
+    }
+    kernel.clearOverflow()
+    this.#options.onRoom()
   }
 }

@@ -2,14 +2,17 @@
 // The listener lookup of each pod: an instance of one program, with the pod's namespace as its constant.
 
 import { existsSync, unlinkSync } from 'node:fs'
-import type { Program } from '#native'
+import { type Program, Turns } from '#native'
 import { Attachment, linkPath, pinnedNames } from './attachment.ts'
 
 const PROGRAM = 'lookup'
+const LOADS_AT_ONCE = 2
 
 export class Lookups {
   readonly #program: Program
   readonly #links: string
+  // The thread pool also reads files: ztunnel must not wait to be let in until every pod has its program.
+  readonly #turns = new Turns(LOADS_AT_ONCE)
 
   /** @param links directory of the pinned links */
   constructor(program: Program, links: string) {
@@ -22,7 +25,7 @@ export class Lookups {
    * @param netns its cookie
    */
   load(netns: bigint): Promise<Program> {
-    return this.#program.instanceAsync({ lookup_netns: netns })
+    return this.#turns.take(() => this.#program.instanceAsync({ lookup_netns: netns }))
   }
 
   /**

@@ -28,8 +28,7 @@ describe('while ztunnel is away', () => {
     const seen = server.seen.length
     const rises = await node.counted(async () => {
       const connected = await node.pod('app').connect(address(family), PORT, '--timeout', 1500)
-      expect(connected).toMatchObject({ ok: false, stage: 'connect' })
-      expect(['TIMEOUT', 'ECONNREFUSED']).toContain(connected.errno)
+      expect(connected).toMatchObject({ ok: false, stage: 'connect', errno: 'TIMEOUT' })
     })
     expect(server.seen).toHaveLength(seen)
     expect(rises.dropped_no_listener).toBeGreaterThanOrEqual(1)
@@ -37,8 +36,9 @@ describe('while ztunnel is away', () => {
 
   it.each(FAMILIES)('nothing reaches the application: %s', async (family) => {
     const rises = await node.counted(async () => {
-      const connected = await node.pod('plain').connect(node.pod('app').address(family), PORT)
-      expect(connected).toMatchObject({ ok: false, errno: 'ECONNREFUSED' })
+      const address = node.pod('app').address(family)
+      const connected = await node.pod('plain').connect(address, PORT, '--timeout', 1500)
+      expect(connected).toMatchObject({ ok: false, errno: 'TIMEOUT' })
     })
     expect(application.seen).toEqual([])
     expect(rises.dropped_no_listener).toBeGreaterThanOrEqual(1)

@@ -46,6 +46,7 @@ function patrolled({ states = [STEERED], broken = [], overflow = 0n, entry = 'he
     roster,
     followRoots: () => void log.push('roots'),
     kubelet: undefined,
+    onRoom: () => void log.push('room'),
     onVerified: (uid) => void log.push(`verified ${uid}`),
     log: pino({ enabled: false })
   })
@@ -115,7 +116,7 @@ describe('a round', () => {
   })
 
   it.each([
-    ['clears the overflow once every pod has its entry', 'held', ['entry u1', 'overflow cleared']],
+    ['clears the overflow once every pod has its entry', 'held', ['entry u1', 'overflow cleared', 'room']],
     ['keeps the overflow while a pod has none', 'none', ['entry u1']]
   ] as const)('%s', async (_, entry, expected) => {
     const states = [podState({ verdict: 'held', cgroup: cgroup() })]

@@ -85,7 +85,7 @@ export class World {
         return
       case 'unlist':
         this.listed = undefined
-        if (this.state.cgroup === undefined) this.judged = undefined
+        if (this.state.cgroup?.id !== this.cgroupId) this.judged = undefined
         this.#hear({ kind: 'unlisted' })
         return
       case 'start':
