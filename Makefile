@@ -14,7 +14,8 @@ MULTIARCH := $(MACHINE)-linux-gnu
 NODE_PREFIX := $(CURDIR)/.tools/node/node_modules
 NODE_HOME := $(NODE_PREFIX)/node-linux-$(ARCH)
 NODE := $(NODE_HOME)/bin/node
-NPM := $(NODE) $(NODE_PREFIX)/npm/bin/npm-cli.js
+# It brings certificates of its own; the system's count too, as they do for the system npm (a proxy's, say).
+NPM := NODE_USE_SYSTEM_CA=1 $(NODE) $(NODE_PREFIX)/npm/bin/npm-cli.js
 BIN := $(CURDIR)/node_modules/.bin
 SYSTEM_PATH := $(PATH)
 export PATH := $(NODE_HOME)/bin:$(BIN):$(PATH)
