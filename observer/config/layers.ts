@@ -2,6 +2,7 @@
 // The places that a setting can come from, each turned into values in the shape of the file.
 
 import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml'
+import { causeText } from '../errors/error.ts'
 import type { ConfigProblem } from './problem.ts'
 import { ENVIRONMENT_PREFIX, SETTINGS, type Setting } from './settings.ts'
 
@@ -78,6 +79,7 @@ export function fileLayer(file: ConfigFile): Layer {
     return { values: new Map(), problems: [{ key: '', origin: at(fault.pos[0]), message: fault.message }] }
   }
   const values = new Map<string, { value: unknown; origin: string }>()
+  const problems: ConfigProblem[] = []
   const { contents } = document
   const empty = contents === null || (isScalar(contents) && contents.value === null)
   if (!isMap(contents) && !empty) {
@@ -92,9 +94,17 @@ export function fileLayer(file: ConfigFile): Layer {
       const name = prefix + String(isScalar(key) ? key.value : key)
       const offset = (isScalar(key) ? key.range?.[0] : undefined) ?? 0
       if (groups.has(name) && isMap(value)) visit(value, `${name}.`)
-      else values.set(name, { value: isNode(value) ? value.toJS(document) : null, origin: at(offset) })
+      else read(name, value, at(offset))
+    }
+  }
+  const read = (name: string, value: unknown, origin: string): void => {
+    try {
+      values.set(name, { value: isNode(value) ? value.toJS(document) : null, origin })
+    } catch (cause) {
+      // An alias without an anchor, or a bomb of them.
+      problems.push({ key: name, origin, message: causeText(cause) })
     }
   }
   visit(contents, '')
-  return { values, problems: [] }
+  return { values, problems }
 }

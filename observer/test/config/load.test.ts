@@ -237,6 +237,12 @@ describe('a file', () => {
     ])
   })
 
+  it('with an alias to nothing names its line', () => {
+    expect(problems({ file: file('source: *nothing\n') })).toMatchObject([
+      { key: 'source', origin: expect.stringMatching(/:1$/) }
+    ])
+  })
+
   it('of any content is accepted or refused with a ConfigError', () => {
     const name = fc.constantFrom(...SETTINGS.map(({ key }) => key), 'log', 'steering', '__proto__', 'x')
     const value = fc.oneof(
