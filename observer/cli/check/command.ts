@@ -70,6 +70,7 @@ function below(directory: string): string[] {
     const children = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory())
     return [directory, ...children.flatMap(({ name }) => below(join(directory, name)))]
   } catch {
+    // A cgroup that went away while it was listed has no pods to look into.
     return []
   }
 }

@@ -32,6 +32,7 @@ function processesOf(cgroup: string): number[] {
   try {
     return readFileSync(join(cgroup, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number)
   } catch {
+    // A cgroup that is gone has no processes.
     return []
   }
 }
