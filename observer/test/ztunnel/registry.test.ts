@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SluiceError } from '../../errors/error.ts'
 import type { Request } from '../../ztunnel/bytes.ts'
@@ -175,104 +174,5 @@ describe('the registry', () => {
     expect(tell(registry, 2)).toEqual(['add b', 'keep a', 'snapshot'])
     registry.offer(offerOf('a'))
     expect(tell(registry, 2)).toEqual(['add a'])
-  })
-})
-
-/** What ztunnel does with requests, as far as pods are concerned. */
-class Ztunnel {
-  readonly proxies = new Set<string>()
-  readonly #named = new Set<string>()
-  #snapshotReceived = false
-
-  hear(request: Request, wanted: ReadonlySet<string>): void {
-    if (request.kind === 'snapshot') {
-      expect(this.#snapshotReceived).toBe(false)
-      for (const uid of wanted) expect([...this.#named]).toContain(uid)
-      for (const uid of this.proxies.difference(this.#named)) this.proxies.delete(uid)
-      this.#snapshotReceived = true
-    } else if (request.kind === 'add') {
-      this.#named.add(request.offer.uid)
-      this.proxies.add(request.offer.uid)
-    } else if (request.kind === 'keep') {
-      expect(this.#snapshotReceived).toBe(false)
-      this.#named.add(request.uid)
-    } else {
-      this.#named.delete(request.uid)
-      if (this.#snapshotReceived) this.proxies.delete(request.uid)
-    }
-  }
-}
-
-describe('whatever happens in whatever order', () => {
-  const uid = fc.constantFrom('a', 'b', 'c', 'd')
-  const event = fc.oneof(
-    fc.record({ kind: fc.constant('offer' as const), uid, netns: fc.constantFrom('1', '2') }),
-    fc.record({ kind: fc.constant('withdraw' as const), uid }),
-    fc.record({ kind: fc.constant('keep' as const), uid }),
-    fc.record({ kind: fc.constant('join' as const) }),
-    fc.record({ kind: fc.constant('leave' as const), which: fc.nat(3) }),
-    fc.record({ kind: fc.constant('complete' as const) }),
-    fc.record({ kind: fc.constant('turn' as const), which: fc.nat(3) })
-  )
-
-  it('no ztunnel ends a wanted proxy, and the newest ends up with exactly what is wanted', () => {
-    fc.assert(
-      fc.property(fc.array(event, { maxLength: 60 }), (events) => {
-        const registry = new Registry()
-        const offered = new Set<string>()
-        const kept = new Set<string>()
-        const peers: { id: number; ztunnel: Ztunnel }[] = []
-        let lastId = 0
-        let complete = false
-        const turn = (peer: { id: number; ztunnel: Ztunnel } | undefined) => {
-          const request = peer === undefined ? undefined : registry.next(peer.id)
-          if (peer === undefined || request === undefined) return false
-          if (request.kind === 'snapshot') expect(complete).toBe(true)
-          peer.ztunnel.hear(request, offered.union(kept))
-          registry.answered(peer.id, request, ACK)
-          return true
-        }
-        for (const happening of events) {
-          switch (happening.kind) {
-            case 'offer':
-              registry.offer(offerOf(happening.uid, happening.netns))
-              offered.add(happening.uid)
-              kept.delete(happening.uid)
-              break
-            case 'withdraw':
-              registry.withdraw(happening.uid)
-              offered.delete(happening.uid)
-              kept.delete(happening.uid)
-              break
-            case 'keep':
-              registry.keep(happening.uid)
-              if (!offered.has(happening.uid)) kept.add(happening.uid)
-              break
-            case 'join':
-              lastId += 1
-              peers.push({ id: lastId, ztunnel: new Ztunnel() })
-              registry.join(lastId)
-              break
-            case 'leave':
-              for (const peer of peers.splice(happening.which, 1)) registry.leave(peer.id)
-              break
-            case 'complete':
-              registry.complete()
-              complete = true
-              break
-            case 'turn':
-              turn(peers[happening.which])
-          }
-        }
-        registry.complete()
-        complete = true
-        while (peers.some((peer) => turn(peer)));
-        const newest = peers.at(-1)
-        if (newest !== undefined) expect(newest.ztunnel.proxies).toEqual(offered)
-        for (const pod of offered)
-          expect(registry.answerFor(pod)?.kind).toBe(newest === undefined ? undefined : 'ack')
-      }),
-      { numRuns: 1500 }
-    )
   })
 })
