@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-# docker buildx build --platform linux/amd64,linux/arm64 -t sluice .
+# docker buildx build --platform linux/amd64,linux/arm64 -t REGISTRY/sluice:VERSION --push .
+# The root file system is the one that `make image` packs: same script, same content.
 
 FROM debian:12-slim AS build
+ARG TARGETARCH
 RUN apt-get update -q && apt-get install -q -y --no-install-recommends make
 WORKDIR /src
 COPY . .
 RUN make setup
-RUN make install DESTDIR=/out PREFIX=/usr/local
+# Each platform is built on itself; another one's binaries would be found here, not on the node.
+RUN make rootfs && test "$(dpkg --print-architecture)" = "$TARGETARCH"
 
-# The addon links libbpf, libelf and zlib; the licences of all three stay in /usr/share/doc/*/copyright.
-FROM debian:12-slim
-RUN apt-get update -q \
-    && apt-get install -q -y --no-install-recommends libbpf1 libelf1 zlib1g \
-    && rm -rf /var/lib/apt/lists/*
-COPY --from=build /out/ /
+FROM scratch
+COPY --from=build /src/build/image/rootfs/ /
+LABEL org.opencontainers.image.title="sluice" \
+      org.opencontainers.image.licenses="Apache-2.0 AND (GPL-2.0-only OR BSD-2-Clause)"
+USER 0:0
+ENV PATH=/usr/local/bin
 ENTRYPOINT ["/usr/local/bin/sluice"]
 CMD ["agent"]

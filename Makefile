@@ -94,7 +94,7 @@ build/THIRD-PARTY-NOTICES: build/sluice.mjs .ci/notices.ts
 	$(NODE) .ci/notices.ts build/bundle.json $(NODE_HOME)/LICENSE > $@
 
 GENERATED := build/contract.ts build/zds_pb.ts
-LINTED := observer native e2e kernel .ci vitest.config.ts
+LINTED := observer native e2e kernel deploy .ci vitest.config.ts
 
 lint: $(GENERATED) | $(SETUP) ## Check format, promises and types; changes nothing
 	biome check --error-on-warnings
@@ -141,6 +141,8 @@ install: build build/THIRD-PARTY-NOTICES ## Install below PREFIX (default /usr/l
 	install -m 644 $(KERNEL_OBJECTS) $(DESTDIR)$(PREFIX)/lib/sluice/kernel/
 	install -m 755 build/sluice $(NODE) $(DESTDIR)$(PREFIX)/lib/sluice/
 	ln -sfn ../lib/sluice/sluice $(DESTDIR)$(PREFIX)/bin/sluice
+
+include deploy/deploy.mk
 
 clean: ## Remove what was built; the installed tools stay
 	rm -rf build reports

@@ -2,10 +2,7 @@
 // notices.ts METAFILE NODE_LICENSE: prints the licence of every npm package in the bundle, then Node.js's own.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-
-interface Metafile {
-  outputs: Record<string, { inputs: Record<string, { bytesInOutput: number }> }>
-}
+import { bundledPackages } from './bundled.ts'
 
 interface Manifest {
   name: string
@@ -17,19 +14,8 @@ const [metafile, nodeLicense] = process.argv.slice(2)
 if (metafile === undefined || nodeLicense === undefined)
   throw new Error('usage: notices.ts METAFILE NODE_LICENSE')
 
-// The last node_modules/ in the path: a package may carry its own copy of another.
-const packageFolder = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/
-const bundle = JSON.parse(readFileSync(metafile, 'utf8')) as Metafile
-const folders = new Set<string>()
-for (const output of Object.values(bundle.outputs)) {
-  for (const input of Object.keys(output.inputs)) {
-    const folder = packageFolder.exec(input)?.[0]
-    if (folder !== undefined) folders.add(folder)
-  }
-}
-
 const rule = '-'.repeat(80)
-for (const folder of [...folders].sort()) {
+for (const folder of bundledPackages(readFileSync(metafile, 'utf8'))) {
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest
   console.log(`${rule}\n${manifest.name} ${manifest.version} (${manifest.license ?? 'no licence named'})\n`)
   for (const file of readdirSync(folder).filter((name) => /^(licen[cs]e|notice|copying)/i.test(name))) {
