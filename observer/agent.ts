@@ -29,11 +29,12 @@ export async function runAgent(config: Config, log: Logger): Promise<void> {
   using _socket = lockOf(`${config.controlSocket}.lock`)
   const directory = kernelObjects()
   if (directory === undefined) throw new SluiceError('SLUICE_ERR_HOOKS_MISSING')
-  const node = await surveyNode(config.bpffs)
+  const surveyed = await surveyNode(config.bpffs)
   const pins = pinPaths(config)
   mkdirSync(pins.root, { recursive: true })
   using _pins = lockOf(pins.root)
-  const kernel = new KernelSide(directory, pins, node, config)
+  const kernel = new KernelSide(directory, pins, surveyed, config)
+  const node = { ...surveyed, cgroup2: kernel.levelled(surveyed.cgroup2) }
   const clock = new EffectClock()
   const agent = new Agent({
     config,

@@ -34,7 +34,7 @@ std::string NameArgument(const Napi::Object& object) {
   int error = errno;
   throw KernelError{
       syscall, error,
-      error == EROFS ? "/proc/sys is mounted read-only; mount the host's /proc writable" : SysctlPath(name)};
+      error == EROFS ? "/proc/sys is mounted read-only" : SysctlPath(name)};
 }
 
 // The thread's network namespace decides whose sysctl this is, whatever /proc it goes through.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmdirSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { mount } from '../lib/mount.ts'
+import { mount, remountWritable } from '../lib/mount.ts'
 
 let directory: string
 
@@ -36,6 +36,26 @@ it.each([
       syscall: 'mount',
       message: expect.stringContaining(`cannot mount ${type} at ${directory}${suffix}: No such `)
     })
+  )
+})
+
+it('makes a read-only mount writable and keeps its other flags', () => {
+  mount('tmpfs', directory)
+  spawnSync('mount', ['-o', 'remount,bind,ro', directory])
+  expect(() => writeFileSync(join(directory, 'file'), '')).toThrow('EROFS')
+  expect(remountWritable(directory)).toBe(true)
+  writeFileSync(join(directory, 'file'), '')
+  const line = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .find((mounted) => mounted.includes(` ${directory} `))
+  expect(line).toContain('nosuid,nodev,noexec')
+  expect(remountWritable(directory)).toBe(false)
+})
+
+it('tells why a mount cannot be made writable', () => {
+  const missing = join(directory, 'none')
+  expect(() => remountWritable(missing)).toThrow(
+    expect.objectContaining({ code: 'SLUICE_NATIVE_EMOUNT', errno: 2, syscall: 'statvfs' })
   )
 })
 

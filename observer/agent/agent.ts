@@ -89,7 +89,7 @@ export class Agent {
       holdWarning: config.holdWarning,
       onNetnsChange: (uid) => this.#patrol.visit(uid)
     })
-    const kubelet = { cgroup: config.kubelet.cgroup, mount: node.cgroup2.path, hooks: kernel.cgroups, log }
+    const kubelet = { cgroup: config.kubelet.cgroup, cgroup2: node.cgroup2, hooks: kernel.cgroups, log }
     this.#kubelet = config.kubelet.exempt ? new KubeletExemption(kubelet) : undefined
     this.#verifier = new Verifier({ ...shared, dwelling: (uid) => this.#reconciler.dwelling(uid) })
     this.#patrol = new Patrol({

@@ -19,7 +19,7 @@ export interface AuthorizeParts {
 /** Whom the agent takes for ztunnel. A peer waits until the source has told all pods: one of them may be it. */
 export function agentAuthorize({ config, policy, node, kubepods, roster }: AuthorizeParts): Authorize {
   const decide = createAuthorize({
-    cgroupRoot: node.cgroup2.path,
+    cgroup2: node.cgroup2,
     podOf: (path) => kubepods.podOf(path),
     isZtunnelPod: (uid) => {
       const pod = roster.find(uid)?.pod

@@ -3,6 +3,7 @@
 import { pid } from 'node:process'
 import { inodeOf } from '../hooks/attachment.ts'
 import type { Kubepods } from '../processes/kubepods.ts'
+import { levelBelow } from '../processes/roots.ts'
 import { cgroupOf } from '../processes/scan.ts'
 import type { KernelSide } from './kernel-side.ts'
 import type { Node } from './node.ts'
@@ -13,8 +14,11 @@ export async function exemptSelf(
   node: Node,
   kubepods: Pick<Kubepods, 'podOf'>
 ): Promise<void> {
-  const own = await cgroupOf(pid)
+  const own = await cgroupOf(pid, node.cgroup2)
   const pod = own === undefined ? undefined : kubepods.podOf(own)
   if (pod === undefined) return
-  kernel.exemptAgent({ id: inodeOf(node.cgroup2.path + pod.path), level: pod.path.split('/').length - 1 })
+  kernel.exemptAgent({
+    id: inodeOf(node.cgroup2.path + pod.path),
+    level: levelBelow(node.cgroup2, pod.path)
+  })
 }

@@ -7,6 +7,8 @@ import { hrtime } from 'node:process'
 import { counter, nested_netns } from '#contract'
 import type { BpfMap, Layout } from '#native'
 import type { Config } from '../config/schema.ts'
+import { SluiceError } from '../errors/error.ts'
+import { inodeOf } from '../hooks/attachment.ts'
 import { CgroupHooks } from '../hooks/cgroup-hooks.ts'
 import { Lookups } from '../hooks/lookups.ts'
 import { type LoadedHooks, loadHooks } from '../hooks/objects.ts'
@@ -15,7 +17,7 @@ import type { KernelMaps } from '../maps/kernel-maps.ts'
 import { declareMode, isPaused, type Mode } from '../maps/mode.ts'
 import type { PinPaths } from '../maps/pin-paths.ts'
 import { PodEntries } from '../maps/pod-entries.ts'
-import type { CgroupRoot } from '../processes/roots.ts'
+import type { Cgroup2, CgroupRoot } from '../processes/roots.ts'
 import type { ZtunnelInfo } from '../ztunnel/workload.ts'
 import type { Node } from './node.ts'
 
@@ -72,6 +74,18 @@ export class KernelSide {
   get events(): { readonly map: BpfMap; readonly layout: Layout } {
     const { observe } = this.#hooks.objects
     return { map: observe.map('events'), layout: observe.layout('event') }
+  }
+
+  /**
+   * The depth of the mounted directory, where its inode does not tell it.
+   * @throws SluiceError SLUICE_ERR_CGROUP_PLACE
+   */
+  levelled(cgroup2: Cgroup2): Cgroup2 {
+    if (cgroup2.level !== undefined) return cgroup2
+    const ctx = new Uint8Array(new BigUint64Array([inodeOf(cgroup2.path)]).buffer)
+    const { retval } = this.#hooks.objects.level.program('level_of').testRun({ ctx })
+    if (retval === 0) throw new SluiceError('SLUICE_ERR_CGROUP_PLACE', { path: cgroup2.path })
+    return { ...cgroup2, level: retval - 1 }
   }
 
   beat(): void {

@@ -3,6 +3,7 @@
 
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { mount, Netns } from '#native'
+import { makeSysctlsWritable } from '../netns/sysctls.ts'
 import { netnsPath } from '../processes/locate.ts'
 import { type Cgroup2, mountedCgroup2 } from '../processes/roots.ts'
 
@@ -18,6 +19,7 @@ const BPFFS_INODE = 1n
 
 export async function surveyNode(bpffs: string): Promise<Node> {
   mountBpffs(bpffs)
+  makeSysctlsWritable()
   const cgroup2 = await mountedCgroup2()
   using host = openHostNetns()
   const [cookie] = await host.run([{ op: 'cookie' }])

@@ -45,6 +45,10 @@ export const ERRORS = {
     message: 'pod has no address yet',
     remedy: 'none is needed while its network is set up; otherwise see the log of the CNI plugin'
   },
+  SLUICE_ERR_NETNS_SYSCTLS: {
+    message: 'sysctls are read-only and cannot be made writable',
+    remedy: 'the agent needs CAP_SYS_ADMIN, and no AppArmor profile that forbids mounts'
+  },
   SLUICE_ERR_NETNS_PREPARE: {
     message: 'rules and routes of the pod cannot be made',
     remedy: 'the agent needs CAP_NET_ADMIN, CAP_SYS_ADMIN and a writable /proc/sys'
@@ -71,6 +75,10 @@ export const ERRORS = {
       'no kubepods cgroup exists, but container {path} does: kubelet runs with --cgroups-per-qos=false',
     remedy:
       "set cgroupsPerQOS: true in the kubelet's configuration: without pod cgroups nobody knows whose process it is"
+  },
+  SLUICE_ERR_CGROUP_PLACE: {
+    message: 'the agent is not below the cgroup mount {path}',
+    remedy: "mount the node's whole /sys/fs/cgroup into the agent's container, and set hostPID: true"
   },
   SLUICE_ERR_CGROUP_ROOT: {
     message: 'cgroup root {path} cannot be used',

@@ -7,13 +7,13 @@ import type { Logger } from 'pino'
 import { causeText } from '../errors/error.ts'
 import { inodeOf } from '../hooks/attachment.ts'
 import type { CgroupHooks } from '../hooks/cgroup-hooks.ts'
+import type { Cgroup2 } from '../processes/roots.ts'
 import { findKubelet, requireOwnCgroup } from './find.ts'
 
 export interface ExemptionOptions {
   /** Below the cgroup2 mount; undefined: found by the kubelet's process. */
   readonly cgroup: string | undefined
-  /** Mount point of cgroup2. */
-  readonly mount: string
+  readonly cgroup2: Pick<Cgroup2, 'path' | 'namespace'>
   readonly hooks: Pick<CgroupHooks, 'attachKubelet' | 'detachKubelet'>
   readonly log: Logger
 }
@@ -39,7 +39,7 @@ export class KubeletExemption {
       if (path === undefined) return this.#say('no kubelet runs here: probes go through ztunnel')
       const id = inodeOf(path)
       if (this.#attached?.id === id) return
-      await requireOwnCgroup(path, this.#options.mount)
+      await requireOwnCgroup(path, this.#options.cgroup2.path)
       this.#options.hooks.attachKubelet(path)
       this.#attached = { path, id }
       this.#told = undefined
@@ -51,10 +51,10 @@ export class KubeletExemption {
   }
 
   async #locate(): Promise<string | undefined> {
-    const { cgroup, mount } = this.#options
-    const below = cgroup ?? (await findKubelet())?.cgroup
+    const { cgroup, cgroup2 } = this.#options
+    const below = cgroup ?? (await findKubelet(cgroup2))?.cgroup
     if (below === undefined) return undefined
-    const path = join(mount, below)
+    const path = join(cgroup2.path, below)
     return existsSync(path) ? path : undefined
   }
 

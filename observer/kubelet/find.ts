@@ -4,6 +4,7 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { SluiceError } from '../errors/error.ts'
+import type { Cgroup2 } from '../processes/roots.ts'
 import { cgroupOf, podProcesses } from '../processes/scan.ts'
 
 const COMM = 'kubelet'
@@ -15,11 +16,14 @@ export interface KubeletProcess {
 }
 
 /** Undefined: no process is the kubelet. */
-export async function findKubelet(proc = '/proc'): Promise<KubeletProcess | undefined> {
+export async function findKubelet(
+  cgroup2: Pick<Cgroup2, 'namespace'>,
+  proc = '/proc'
+): Promise<KubeletProcess | undefined> {
   const pids = (await readdir(proc)).filter((name) => /^\d+$/.test(name)).map(Number)
   for (const pid of pids) {
     if ((await contentOf(`${proc}/${pid}/comm`))?.trim() !== COMM) continue
-    const cgroup = await cgroupOf(pid)
+    const cgroup = await cgroupOf(pid, cgroup2)
     if (cgroup !== undefined) return { pid, cgroup }
   }
   return undefined

@@ -21,14 +21,14 @@ export interface KernelView {
 }
 
 export class Kubepods {
-  readonly #cgroup2: Cgroup2
+  readonly #cgroup2: Pick<Cgroup2, 'path' | 'level'>
   readonly #names: readonly string[]
   readonly #view: KernelView
   readonly #pods = new Map<bigint, PodCgroup>()
   #roots: readonly CgroupRoot[] = []
 
   /** @param names roots that the operator named; none: they are looked for */
-  constructor(cgroup2: Cgroup2, names: readonly string[], view: KernelView) {
+  constructor(cgroup2: Pick<Cgroup2, 'path' | 'level'>, names: readonly string[], view: KernelView) {
     this.#cgroup2 = cgroup2
     this.#names = names
     this.#view = view

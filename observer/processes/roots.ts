@@ -4,6 +4,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { SluiceError } from '../errors/error.ts'
+import { ownNamespaceRoot } from './cgroup-namespace.ts'
 import { parseQosCgroupName, parseRootCgroupName, type Qos } from './cgroup-path.ts'
 import { cgroupId, childCgroups, ownerOf } from './directory.ts'
 import { findCgroup2 } from './mountinfo.ts'
@@ -15,6 +16,8 @@ export interface Cgroup2 {
    * the hierarchy is mounted, so the path does not tell; ask the kernel about any cgroup below.
    */
   readonly level: number | undefined
+  /** Where the paths that /proc/<pid>/cgroup tells this process begin, below the mounted directory. */
+  readonly namespace: string
 }
 
 /** A cgroup whose children are pods. */
@@ -30,11 +33,18 @@ export interface CgroupRoot {
 // kernfs gives the root of every hierarchy this inode.
 const ROOT_ID = 1n
 
-/** @throws SluiceError SLUICE_ERR_CGROUP_V1, SLUICE_ERR_CGROUP_NONE */
+/** @throws SluiceError SLUICE_ERR_CGROUP_V1, SLUICE_ERR_CGROUP_NONE, SLUICE_ERR_CGROUP_PLACE */
 export async function mountedCgroup2(): Promise<Cgroup2> {
-  const { mountPoint } = findCgroup2(await readFile('/proc/self/mountinfo', 'utf8'))
-  const { ino } = await stat(mountPoint, { bigint: true })
-  return { path: mountPoint, level: ino === ROOT_ID ? 0 : undefined }
+  const mount = findCgroup2(await readFile('/proc/self/mountinfo', 'utf8'))
+  const { mountPoint: path } = mount
+  const [{ ino }, namespace] = await Promise.all([stat(path, { bigint: true }), ownNamespaceRoot(mount)])
+  if (namespace === undefined) throw new SluiceError('SLUICE_ERR_CGROUP_PLACE', { path })
+  return { path, level: ino === ROOT_ID ? 0 : undefined, namespace }
+}
+
+/** Of a cgroup, counted as the kernel does. @param below its path below the mount */
+export function levelBelow({ level = 0 }: Pick<Cgroup2, 'level'>, below: string): number {
+  return level + below.split('/').filter((part) => part !== '').length
 }
 
 /**
@@ -43,7 +53,7 @@ export async function mountedCgroup2(): Promise<Cgroup2> {
  * part of the hierarchy, as every session of systemd is, could make pods of any uid there.
  * @throws SluiceError SLUICE_ERR_CGROUP_PER_QOS: containers without pod cgroups
  */
-export async function findRoots(cgroup2: Cgroup2): Promise<CgroupRoot[]> {
+export async function findRoots(cgroup2: Pick<Cgroup2, 'path' | 'level'>): Promise<CgroupRoot[]> {
   const level = cgroup2.level ?? 0
   const found: { path: string; level: number }[] = []
   const strays: string[] = []
@@ -69,14 +79,17 @@ export async function findRoots(cgroup2: Cgroup2): Promise<CgroupRoot[]> {
  * The same for roots that the operator named, as paths below the mount.
  * @throws SluiceError SLUICE_ERR_CGROUP_ROOT
  */
-export async function namedRoots(cgroup2: Cgroup2, names: readonly string[]): Promise<CgroupRoot[]> {
+export async function namedRoots(
+  cgroup2: Pick<Cgroup2, 'path' | 'level'>,
+  names: readonly string[]
+): Promise<CgroupRoot[]> {
   const roots = names.map(async (name) => {
     const path = join(cgroup2.path, name)
     const below = relative(cgroup2.path, path)
     if (below === '') throw new SluiceError('SLUICE_ERR_CGROUP_ROOT', { path }, 'it holds more than pods')
     if (below.startsWith('..'))
       throw new SluiceError('SLUICE_ERR_CGROUP_ROOT', { path }, 'it is not below the mount')
-    const found = await withQosClasses(path, (cgroup2.level ?? 0) + below.split('/').length)
+    const found = await withQosClasses(path, levelBelow(cgroup2, below))
     if (found.length === 0)
       throw new SluiceError('SLUICE_ERR_CGROUP_ROOT', { path }, 'there is no such cgroup')
     return found

@@ -3,9 +3,10 @@
 
 import { join } from 'node:path'
 import type { PodUid } from '../pods/pod.ts'
+import { parseProcCgroup } from './cgroup-namespace.ts'
 import { parsePodCgroupName } from './cgroup-path.ts'
 import { cgroupId, childCgroups, contentOf } from './directory.ts'
-import type { CgroupRoot } from './roots.ts'
+import type { Cgroup2, CgroupRoot } from './roots.ts'
 
 export interface PodCgroup {
   /** Inode, which is what the kernel's helpers call the cgroup's id. */
@@ -52,13 +53,10 @@ export function parseCgroupProcs(content: string): number[] {
 }
 
 /** The cgroup2 path of a process, below the mount; undefined when the process is gone. */
-export async function cgroupOf(pid: number): Promise<string | undefined> {
+export async function cgroupOf(
+  pid: number,
+  { namespace }: Pick<Cgroup2, 'namespace'>
+): Promise<string | undefined> {
   const content = await contentOf(`/proc/${pid}/cgroup`)
-  return content === undefined ? undefined : parseProcCgroup(content)
-}
-
-/** The path in the `0::` line of /proc/<pid>/cgroup. A removed cgroup's path ends in ` (deleted)`. */
-export function parseProcCgroup(content: string): string | undefined {
-  const line = content.split('\n').find((candidate) => candidate.startsWith('0::/'))
-  return line?.slice('0::'.length)
+  return content === undefined ? undefined : parseProcCgroup(content, namespace)
 }

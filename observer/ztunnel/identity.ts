@@ -4,6 +4,8 @@
 
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseProcCgroup } from '../processes/cgroup-namespace.ts'
+import { type Cgroup2, levelBelow } from '../processes/roots.ts'
 import type { Cgroup } from './workload.ts'
 
 /** As the kernel told it when the peer connected. */
@@ -31,8 +33,7 @@ export type Authorization =
 export type Authorize = (peer: Peer) => Promise<Authorization>
 
 export interface IdentityOptions {
-  /** Mount point of cgroup2. */
-  readonly cgroupRoot: string
+  readonly cgroup2: Cgroup2
   /** The pod-level part of a path of /proc/<pid>/cgroup, or undefined for one that lies in no pod. */
   readonly podOf: (path: string) => { readonly uid: string; readonly path: string } | undefined
   /** Whether the source says so: label, namespace and service account. */
@@ -44,23 +45,27 @@ export interface IdentityOptions {
 
 /** The design's decision. The process is known to be the same before and after its cgroup was read. */
 export function createAuthorize(options: IdentityOptions): Authorize {
-  const { cgroupRoot, proc = '/proc' } = options
+  const { cgroup2, proc = '/proc' } = options
   return async (peer) => {
     if (peer.pid <= 0) return refuse('pid-not-visible', 'the agent needs the pid namespace of the host')
     if (!(await isAlive(proc, peer))) return refuse('process-gone')
-    const path = unifiedPath(await read(join(proc, String(peer.pid), 'cgroup')))
+    const path = unifiedPath(await read(join(proc, String(peer.pid), 'cgroup')), cgroup2.namespace)
     if (!(await isAlive(proc, peer))) return refuse('process-gone')
     if (path === undefined)
       return refuse('cgroup-unknown', 'no usable line for cgroup2 in /proc/<pid>/cgroup')
     const claim = decide(path, options)
     if (!claim.allowed) return claim
-    const absolute = join(cgroupRoot, claim.path)
+    const absolute = join(cgroup2.path, claim.path)
     const id = await stat(absolute, { bigint: true }).then(
       ({ ino }) => ino,
       () => undefined
     )
     if (id === undefined) return refuse('cgroup-unknown', `no directory ${absolute}`)
-    return { allowed: true, key: claim.key, cgroup: { id, path: absolute, level: levelOf(claim.path) } }
+    return {
+      allowed: true,
+      key: claim.key,
+      cgroup: { id, path: absolute, level: levelBelow(cgroup2, claim.path) }
+    }
   }
 }
 
@@ -69,7 +74,7 @@ type Refusal = { readonly allowed: false; readonly reason: RefusalReason; readon
 
 function decide(path: string, options: IdentityOptions): Claim | Refusal {
   if (options.ztunnelCgroup !== undefined) {
-    const wanted = belowRoot(options.ztunnelCgroup, options.cgroupRoot)
+    const wanted = belowRoot(options.ztunnelCgroup, options.cgroup2.path)
     if (wanted !== '/' && isBelow(path, wanted)) return { allowed: true, path: wanted, key: wanted }
     return refuse('not-in-ztunnel-cgroup', `${path} is not below ${wanted}`)
   }
@@ -81,15 +86,12 @@ function decide(path: string, options: IdentityOptions): Claim | Refusal {
 
 /**
  * The cgroup2 path in the text of /proc/<pid>/cgroup. Undefined where there is none, where the cgroup is
- * deleted, and for a path that leaves the agent's cgroup namespace.
+ * deleted, and for a path that leaves the mount.
+ * @param namespace where such paths begin, below the mount
  */
-export function unifiedPath(text: string | undefined): string | undefined {
-  const path = text
-    ?.split('\n')
-    .find((line) => line.startsWith('0::/'))
-    ?.slice('0::'.length)
-  if (path === undefined || path.endsWith(' (deleted)') || path.split('/').includes('..')) return undefined
-  return path
+export function unifiedPath(text: string | undefined, namespace = '/'): string | undefined {
+  const path = text === undefined ? undefined : parseProcCgroup(text, namespace)
+  return path?.endsWith(' (deleted)') ? undefined : path
 }
 
 /** Field 22 of /proc/<pid>/stat: the second field, the name, may hold spaces and parentheses. */
@@ -121,10 +123,6 @@ function belowRoot(path: string, root: string): string {
 
 function isBelow(path: string, ancestor: string): boolean {
   return path === ancestor || path.startsWith(`${ancestor}/`)
-}
-
-function levelOf(path: string): number {
-  return path.split('/').filter((part) => part !== '').length
 }
 
 async function read(path: string): Promise<string | undefined> {

@@ -25,7 +25,7 @@ export interface NodeView {
   podProcesses(): Promise<readonly number[]>
   hasSysctl(name: string): boolean
   /** Throws when /proc/sys cannot be written. */
-  tryWritable(): void
+  tryWritable(): Promise<void>
   /** SO_NETNS_COOKIE of the own network namespace; throws when the kernel has none. */
   netnsCookie(): Promise<bigint>
   /** Whether the peer of a unix socket comes with a pidfd. */
@@ -54,7 +54,7 @@ export async function nodeResults(view: NodeView): Promise<CheckResult[]> {
     await cookieResult(view),
     await pidfdResult(view),
     ...sysctls,
-    writableResult(view)
+    await writableResult(view)
   ]
 }
 
@@ -102,10 +102,10 @@ async function pidfdResult(view: NodeView): Promise<CheckResult> {
   }
 }
 
-function writableResult(view: NodeView): CheckResult {
+async function writableResult(view: NodeView): Promise<CheckResult> {
   const feature = '/proc/sys writable'
   try {
-    view.tryWritable()
+    await view.tryWritable()
     return { feature, status: 'ok', found: 'opened for writing' }
   } catch (error) {
     const found = error instanceof Error ? error.message : String(error)
@@ -115,7 +115,7 @@ function writableResult(view: NodeView): CheckResult {
       status: 'missing',
       found,
       meaning,
-      remedy: "run privileged, or mount the host's /proc writable"
+      remedy: 'add SYS_ADMIN to the capabilities of the container, and set its AppArmor profile to Unconfined'
     }
   }
 }

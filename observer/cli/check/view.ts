@@ -16,8 +16,12 @@ export function nodeView(podCgroups: () => Promise<readonly string[]>): NodeView
     pidNamespace: () => readlinkSync('/proc/self/ns/pid'),
     podProcesses: async () => (await podCgroups()).flatMap(processesOf),
     hasSysctl: (name) => existsSync(fileOf(name)),
-    // Opened, not written: the value stays.
-    tryWritable: () => closeSync(openSync(fileOf('net.ipv4.tcp_fwmark_accept'), 'r+')),
+    // As the agent does. Opened, not written: the value stays.
+    tryWritable: async () => {
+      const { makeSysctlsWritable } = await import('../../netns/sysctls.ts')
+      makeSysctlsWritable()
+      closeSync(openSync(fileOf('net.ipv4.tcp_fwmark_accept'), 'r+'))
+    },
     netnsCookie: async () => {
       const { Netns } = await import('#native')
       using netns = Netns.open('/proc/self/ns/net')

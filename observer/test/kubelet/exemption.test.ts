@@ -24,7 +24,7 @@ afterEach(() => rm(mount, { recursive: true }))
 
 function exemption(cgroup = '/kubelet.service', attach = (path: string) => void done.push(path)) {
   const hooks = { attachKubelet: attach, detachKubelet: () => void done.push('detached') }
-  return new KubeletExemption({ cgroup, mount, hooks, log })
+  return new KubeletExemption({ cgroup, cgroup2: { path: mount, namespace: '/' }, hooks, log })
 }
 
 const path = () => join(mount, 'kubelet.service')

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { findRoots, namedRoots } from '../../processes/roots.ts'
-import { cgroupOf, parseCgroupProcs, parseProcCgroup, podProcesses, scanPods } from '../../processes/scan.ts'
+import { cgroupOf, parseCgroupProcs, podProcesses, scanPods } from '../../processes/scan.ts'
 
 const UID = '0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9'
 const HASH = '8b5aa2a4b1d2dcd3f0cfc0d2a1b3c4d5'
@@ -135,19 +135,10 @@ describe('pods', () => {
 })
 
 describe('the cgroup of a process', () => {
-  it.each([
-    ['hybrid', '9:name=systemd:/\n0::/kubepods/podx/y\n', '/kubepods/podx/y'],
-    ['unified', '0::/\n', '/'],
-    ['a name with colons', '0::/a:b::c\n', '/a:b::c'],
-    ['only v1', '1:cpu:/x\n', undefined],
-    ['nothing', '', undefined]
-  ])('%s', (_, content, expected) => {
-    expect(parseProcCgroup(content)).toBe(expected)
-  })
-
   it('is told for this process and not for one that is gone', async () => {
-    expect(await cgroupOf(process.pid)).toMatch(/^\//)
-    expect(await cgroupOf(2 ** 30)).toBeUndefined()
+    const top = { namespace: '/' }
+    expect(await cgroupOf(process.pid, top)).toMatch(/^\//)
+    expect(await cgroupOf(2 ** 30, top)).toBeUndefined()
   })
 
   it('leaves out what is not a process id', () => {
@@ -161,7 +152,6 @@ describe('the cgroup of a process', () => {
     )
     fc.assert(
       fc.property(text, (content) => {
-        expect(parseProcCgroup(content) ?? '/').toMatch(/^\//)
         expect(parseCgroupProcs(content).every((pid) => Number.isInteger(pid) && pid > 0)).toBe(true)
       })
     )

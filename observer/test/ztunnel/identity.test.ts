@@ -41,7 +41,8 @@ function authorize(options: Partial<IdentityOptions> = {}, peer: Peer = PEER) {
     const match = /^(.*\/pod(\w+))(\/|$)/.exec(path)
     return match === null ? undefined : { uid: match[2] ?? '', path: match[1] ?? '' }
   }
-  return createAuthorize({ cgroupRoot, proc, podOf, isZtunnelPod: (uid) => uid === '1', ...options })(peer)
+  const cgroup2 = { path: cgroupRoot, level: 0, namespace: '/' }
+  return createAuthorize({ cgroup2, proc, podOf, isZtunnelPod: (uid) => uid === '1', ...options })(peer)
 }
 
 describe('a peer', () => {
@@ -81,6 +82,15 @@ describe('a peer', () => {
   ])('is refused when it %s', async (_, reason, options, peer, cgroup) => {
     if (cgroup !== undefined) process({ cgroup })
     expect(await authorize(options, { ...PEER, ...peer })).toMatchObject({ allowed: false, reason })
+  })
+
+  it('is served when the agent has a cgroup namespace of its own', async () => {
+    process({ cgroup: `/../..${CONTAINER}` })
+    const cgroup2 = { path: cgroupRoot, level: 5, namespace: '/agents/1' }
+    expect(await authorize({ cgroup2 })).toMatchObject({
+      allowed: true,
+      cgroup: { path: join(cgroupRoot, POD), level: 8 }
+    })
   })
 
   it('is refused when its pid becomes another process while its cgroup is read', async () => {

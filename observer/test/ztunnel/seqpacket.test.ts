@@ -8,19 +8,15 @@ import { pino } from 'pino'
 import { firstValueFrom } from 'rxjs'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { SeqpacketConnection, SeqpacketServer } from '#native'
+import { mountedCgroup2 } from '../../processes/roots.ts'
 import { createAuthorize, unifiedPath } from '../../ztunnel/identity.ts'
 import type { ZdsServer } from '../../ztunnel/server.ts'
 import { createZdsServer } from '../../ztunnel/server.ts'
 import { workload } from './pods.ts'
 import { ACK, describeRequest, HELLO } from './stand-in.ts'
 
-const mountinfo = readFileSync('/proc/self/mountinfo', 'utf8')
-const cgroupRoot =
-  mountinfo
-    .split('\n')
-    .find((line) => line.includes(' - cgroup2 '))
-    ?.split(' ')[4] ?? ''
-const ownCgroup = unifiedPath(readFileSync('/proc/self/cgroup', 'latin1')) ?? ''
+const cgroup2 = await mountedCgroup2()
+const ownCgroup = unifiedPath(readFileSync('/proc/self/cgroup', 'latin1'), cgroup2.namespace) ?? ''
 
 let directory: string
 let path: string
@@ -39,7 +35,7 @@ beforeEach(() => {
     listen: (...listening) => SeqpacketServer.listen(...listening),
     log: pino({ level: 'silent' }),
     authorize: createAuthorize({
-      cgroupRoot,
+      cgroup2,
       podOf: (cgroup) => ({ uid: 'own', path: cgroup }),
       isZtunnelPod: (uid) => uid === 'own' && isZtunnel
     })
@@ -95,7 +91,7 @@ describe('over real sockets', () => {
     await Promise.all(offers)
     await server.withdraw('b')
     expect(ztunnel.heard).toEqual(['add a', 'add b', 'add c', 'snapshot', 'del b'])
-    const id = statSync(join(cgroupRoot, ownCgroup), { bigint: true }).ino
+    const id = statSync(join(cgroup2.path, ownCgroup), { bigint: true }).ino
     expect(await firstValueFrom(server.ztunnels$)).toMatchObject([{ pid: process.pid, cgroup: { id } }])
   })
 

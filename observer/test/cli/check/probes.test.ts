@@ -172,7 +172,7 @@ describe('the node', () => {
     pidNamespace: () => 'pid:[4026531836]',
     podProcesses: () => Promise.resolve([12, 13]),
     hasSysctl: () => true,
-    tryWritable: () => {},
+    tryWritable: async () => {},
     netnsCookie: () => Promise.resolve(3n),
     peerPidfd: () => Promise.resolve(true),
     ...changes
