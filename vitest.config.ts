@@ -6,21 +6,27 @@ export default defineConfig({
   test: {
     environment: 'node',
     pool: 'forks',
+    // Conditions are awaited, never slept for: what comes on a busy machine comes late.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 30_000 } },
     projects: [
       {
         extends: true,
         test: { name: 'unit', include: ['observer/test/**/*.test.ts', '.ci/test/**/*.test.ts'] }
       },
-      { extends: true, test: { name: 'native', include: ['native/test/**/*.test.ts'], testTimeout: 30_000 } },
-      { extends: true, test: { name: 'kernel', include: ['kernel/test/**/*.test.ts'], testTimeout: 30_000 } },
+      { extends: true, test: { name: 'native', include: ['native/test/**/*.test.ts'] } },
+      { extends: true, test: { name: 'kernel', include: ['kernel/test/**/*.test.ts'] } },
       {
         extends: true,
         test: {
           name: 'netns',
           include: ['e2e/netns/**/*.test.ts'],
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          // Printed by name in the summary. Property tests, which the other layers have, print their seed.
+          retry: process.env.CI ? 1 : 0
         }
       }
     ]

@@ -9,8 +9,8 @@ import type { Stage } from './stage.ts'
 
 export const FAMILIES = ['ipv4', 'ipv6'] as const
 
-/** ms to wait for an observer's report; one that has nothing to report makes us wait so long. */
-const REPORT = 100
+/** ms to wait for a report that nobody should make. */
+const UNEXPECTED = 100
 
 export interface Call {
   readonly from: Pod
@@ -45,7 +45,12 @@ async function call(
   const seen = server.seen.length
   const application = await inside.connect(to.address(family), port)
   if (application.ok && application.local) sockets.add(application.local)
-  await within(REPORT, () => ztunnel.opened().length > opened && server.seen.length > seen)
+  const serverTold = () => server.seen.length > seen
+  const ztunnelTold = () => ztunnel.opened().length > opened
+  // Who greeted has told of it; and a socket that is not the application's is ztunnel's.
+  if (application.data) await within(serverTold)
+  if (serverTold() && server.seen[seen]?.peer !== application.local) await within(ztunnelTold)
+  else await within(() => ztunnelTold() && serverTold(), UNEXPECTED)
   const asked = family === 'ipv4' ? `${to.ipv4}:${port}` : `[${to.ipv6}]:${port}`
   return {
     from,

@@ -72,7 +72,7 @@ async function strike(opening: Promise<World>): Promise<string[]> {
   const world = await opening.catch(() => undefined)
   if (world === undefined) return []
   await world.cleanup().catch((error: unknown) => screen.line(String(error)))
-  await within(3000, () => leftovers(world).length === 0)
+  await within(() => leftovers(world).length === 0)
   return leftovers(world)
 }
 

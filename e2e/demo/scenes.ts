@@ -69,7 +69,7 @@ export const SCENES: readonly Scene[] = [
     title: 'What the operator sees',
     words: '`sluice status` tells which pods are in the mesh, and of the others why they are not.',
     act: async ({ agent, web, ztunnel }, screen) => {
-      await within(3000, async () => (await agent.report())?.pods.find(isPod(web))?.state === 'verified')
+      await within(async () => (await agent.report())?.pods.find(isPod(web))?.state === 'verified')
       screen.command('sluice status')
       const exit = await runStatus(agent)
       const { pods } = await agent.status()
@@ -99,7 +99,7 @@ export const SCENES: readonly Scene[] = [
     act: async (stage, screen) => {
       const left = await change(stage, null, screen)
       const calls = await callBoth(stage, { from: stage.web, to: stage.store, port: PORT })
-      const restored = await within(5000, async () => (await routingOf(stage.web)) === stage.routing)
+      const restored = await within(async () => (await routingOf(stage.web)) === stage.routing)
       return { left, calls, restored }
     },
     show: ({ left, calls }, screen) => {

@@ -45,7 +45,7 @@ export class Traffic {
 
   async more(count: number): Promise<void> {
     const wanted = this.attempts.length + count
-    await within(3000, () => this.attempts.length >= wanted)
+    await within(() => this.attempts.length >= wanted)
   }
 
   /** How each connection went, by ztunnel's log and the server's, which must agree. */
@@ -62,8 +62,8 @@ export class Traffic {
   }
 
   /** Waits until connections of both families go this way. False: they did not. */
-  untilAll(way: string, ms = 5000): Promise<boolean> {
-    return within(ms, () => {
+  untilAll(way: string): Promise<boolean> {
+    return within(() => {
       const last = this.ways.slice(-2)
       return last.length === 2 && last.every((each) => each === way)
     })
@@ -86,9 +86,9 @@ export class Traffic {
   /** Between two connections, so that none is cut. */
   async stop(): Promise<void> {
     clearInterval(this.#pace)
-    await within(3000, () => this.#waiting > this.#released || !this.#dial.running)
+    await within(() => this.#waiting > this.#released || !this.#dial.running)
     await this.#dial.stop('SIGKILL')
-    await within(500, () => !this.ways.includes('unseen'))
+    await within(() => !this.ways.includes('unseen'))
     for (const { ok, local } of this.attempts) if (ok) this.#stage.sockets.add(local)
   }
 }

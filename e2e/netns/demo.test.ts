@@ -94,7 +94,7 @@ describe('the demo', () => {
   })
 
   it('says what is not true, and fails, when the pod is not steered', async () => {
-    const { code, output, left } = await demo({ SLUICE_EXCLUDE_NAMESPACES: 'demo' })
+    const { code, output, left } = await demo({ SLUICE_EXCLUDE_NAMESPACES: 'demo', DEMO_PATIENCE: '3000' })
     for (const step of ['2. web joins the mesh', '3. A process that starts later', '6. web leaves the mesh'])
       expect(output).toContain(step)
     expect(output.match(/NOT TRUE/g)?.length).toBeGreaterThan(5)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { stringify } from 'yaml'
 import type { Place } from './place.ts'
-import { type Exit, type Finished, type Line, type Running, run } from './running.ts'
+import { type Exit, type Finished, type Line, PATIENCE, type Running, run } from './running.ts'
 
 /** Built by `make`. */
 export const SLUICE = join(import.meta.dirname, '../../build/sluice')
@@ -126,7 +126,7 @@ export class Agent {
   }
 
   /** A log line, past or future. @throws after `timeoutMs`. */
-  waitForLog(matches: (line: Line) => boolean, timeoutMs = 5000): Promise<Line> {
+  waitForLog(matches: (line: Line) => boolean, timeoutMs = PATIENCE): Promise<Line> {
     return this.#process.waitFor(matches, timeoutMs)
   }
 
@@ -134,7 +134,7 @@ export class Agent {
   report(): Promise<Report | undefined> {
     return new Promise((resolve) => {
       const asked = request(
-        { socketPath: this.controlSocket, path: '/status', timeout: 2000 },
+        { socketPath: this.controlSocket, path: '/status', timeout: 10_000 },
         (response) => {
           let text = ''
           response.setEncoding('utf8')
@@ -153,7 +153,7 @@ export class Agent {
   }
 
   /** Polls `report` until it satisfies. @throws after `timeoutMs`, with the last report and the log. */
-  async until(satisfied: (report: Report) => boolean, timeoutMs = 10_000): Promise<Report> {
+  async until(satisfied: (report: Report) => boolean, timeoutMs = PATIENCE): Promise<Report> {
     const end = Date.now() + timeoutMs
     for (;;) {
       const report = await this.report()
@@ -168,7 +168,7 @@ export class Agent {
     }
   }
 
-  untilReady(timeoutMs = 15_000): Promise<Report> {
+  untilReady(timeoutMs = PATIENCE): Promise<Report> {
     return this.until(({ agent }) => agent.ready === true, timeoutMs)
   }
 
@@ -176,7 +176,7 @@ export class Agent {
   untilPod(
     pod: { readonly uid: string },
     states: string | readonly string[],
-    timeoutMs = 10_000
+    timeoutMs = PATIENCE
   ): Promise<Report> {
     const wanted = new Set(typeof states === 'string' ? [states] : states)
     if (wanted.has('enrolled')) wanted.add('verified')

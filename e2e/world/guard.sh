@@ -11,7 +11,7 @@ cat >/dev/null
 if [ -d "$cgroup" ]; then
   echo 1 >"$cgroup/cgroup.kill" 2>/dev/null || find "$cgroup" -name cgroup.procs -exec cat {} + | xargs -r kill -9
   tries=0
-  while [ -d "$cgroup" ] && [ $tries -lt 100 ]; do
+  while [ -d "$cgroup" ] && [ $tries -lt 600 ]; do
     find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null
     tries=$((tries + 1))
     [ -d "$cgroup" ] && sleep 0.05

@@ -183,7 +183,7 @@ export class Pod extends Place implements Described {
         return
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
-        if (attempt === 100) throw error
+        if (attempt === 1500) throw error
         await sleep(20)
       }
     }

@@ -26,8 +26,11 @@ interface Waiter {
   readonly resolve: (line: Line) => void
 }
 
+/** How long anything is waited for that will come, in ms: far longer than on a slow and busy machine. */
+export const PATIENCE = 60_000
+
 /** How long `stop` waits between SIGTERM and SIGKILL, in ms. */
-const GRACE = 3000
+const GRACE = 30_000
 
 /** A process that keeps running; its JSON lines are collected as they come. */
 export class Running {
@@ -81,7 +84,7 @@ export class Running {
    * The first line, past or future, that matches.
    * @throws when the process ends or `timeoutMs` pass first; the message carries what it printed.
    */
-  async waitFor(matches: (line: Line) => boolean, timeoutMs = 5000): Promise<Line> {
+  async waitFor(matches: (line: Line) => boolean, timeoutMs = PATIENCE): Promise<Line> {
     const seen = this.lines.find(matches)
     if (seen !== undefined) return seen
     return await new Promise<Line>((resolve, reject) => {
@@ -104,7 +107,7 @@ export class Running {
   }
 
   /** The line `{event}`. */
-  waitForEvent(event: string, timeoutMs = 5000): Promise<Line> {
+  waitForEvent(event: string, timeoutMs = PATIENCE): Promise<Line> {
     return this.waitFor((line) => line.event === event, timeoutMs)
   }
 
@@ -124,7 +127,7 @@ export class Running {
     if (this.running) this.#child.kill(signal)
   }
 
-  /** Ends it (SIGTERM, SIGKILL after 3 s) and waits until it is gone. */
+  /** Ends it (SIGTERM, SIGKILL after 30 s) and waits until it is gone. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
     this.signal(signal)
     const timer = setTimeout(() => this.signal('SIGKILL'), GRACE)

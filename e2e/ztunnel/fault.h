@@ -5,7 +5,10 @@
 
 #include <stdbool.h>
 
-/* no-hello, garbage-hello, hang (no ack), garbage (as the ack), nack (every Add), close (instead of an ack) */
+/*
+ * no-hello, garbage-hello, hang (no ack), garbage (as the ack), nack (every Add), close (instead of an ack), own-mark
+ * (on what it accepts of a pod's egress, whatever mark the agent gave it)
+ */
 bool fault(const char *name);
 
 #endif

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { Place } from '../world/place.ts'
 import type { Pod } from '../world/pod.ts'
-import type { Exit, Line, Running } from '../world/running.ts'
+import { type Exit, type Line, PATIENCE, type Running } from '../world/running.ts'
 import type { World } from '../world/world.ts'
 import { addressOf } from './answer.ts'
 import { type Connection, fromStandIn, fromZtunnel } from './connection.ts'
@@ -19,7 +19,7 @@ export interface ZtunnelOptions {
   readonly binary?: string
   /** The stand-in even if ZTUNNEL_BIN is set: for what only it can do. */
   readonly standIn?: boolean
-  /** How the stand-in misbehaves: no-hello, garbage-hello, hang, garbage, nack, close. */
+  /** How the stand-in misbehaves: no-hello, garbage-hello, hang, garbage, nack, close, own-mark. */
   readonly fault?: string
   readonly env?: Record<string, string>
   /** Where it runs. Default: the cgroup and network namespace "ztunnel" of the world, made once. */
@@ -162,7 +162,7 @@ export class Ztunnel {
   }
 
   /** A connection, past or future; default: one that opened. @throws after `timeoutMs`. */
-  async waitForConnection(wanted: Wanted, timeoutMs = 5000): Promise<Connection> {
+  async waitForConnection(wanted: Wanted, timeoutMs = PATIENCE): Promise<Connection> {
     const complete = { event: 'opened', ...wanted } as const
     const line = await this.#process.waitFor((candidate) => {
       const connection = this.#parse(candidate)
@@ -172,7 +172,7 @@ export class Ztunnel {
   }
 
   /** The stand-in's own events: "started" of a pod, "disconnected" and so on. */
-  waitFor(matching: (line: Line) => boolean, timeoutMs = 5000): Promise<Line> {
+  waitFor(matching: (line: Line) => boolean, timeoutMs = PATIENCE): Promise<Line> {
     return this.#process.waitFor(matching, timeoutMs)
   }
 

@@ -12,6 +12,7 @@
 
 #include "connection.h"
 #include "dns.h"
+#include "fault.h"
 #include "netns.h"
 #include "workload.h"
 
@@ -34,9 +35,13 @@ static void accept_one(struct watcher *watcher, uint32_t events)
 	struct listener *listener = (struct listener *)watcher;
 	int fd = accept4(watcher->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+	int mark = PACKET_MARK;
+
 	(void)events;
 	if (fd < 0)
 		return;
+	if (listener->port == PORT_OUTBOUND && fault("own-mark"))
+		setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
 	/* HBONE needs certificates and HTTP/2: here the port only answers. */
 	if (listener->port == PORT_HBONE)
 		close(fd);

@@ -167,7 +167,7 @@ describe('an agent whose map of pods is full', () => {
     expect(node.ztunnel.opened()).toHaveLength(3)
 
     for (const pod of within.slice(0, 2)) await pod.remove()
-    for (const pod of beyond) await node.agent.untilPod(pod, 'enrolled', 20_000)
+    for (const pod of beyond) await node.agent.untilPod(pod, 'enrolled')
     for (const pod of beyond) expect(await pod.connect(peer.ipv4, PORT)).toMatchObject({ ok: true })
     expect(node.ztunnel.opened()).toHaveLength(5)
   })

@@ -65,9 +65,9 @@ describe('with bypass-inbound-capture', () => {
       const app = node.pod('app')
       expect(await isBypassed('app', family)).toBe(false)
       await app.annotate(BYPASS, 'true')
-      await expect.poll(() => isBypassed('app', family), { timeout: 5000 }).toBe(true)
+      await expect.poll(() => isBypassed('app', family)).toBe(true)
       await app.annotate(BYPASS, 'false')
-      await expect.poll(() => isBypassed('app', family), { timeout: 5000 }).toBe(false)
+      await expect.poll(() => isBypassed('app', family)).toBe(false)
       await app.annotate(BYPASS, null)
     }
   )

@@ -79,12 +79,7 @@ describe('a plain connection comes through ztunnel', () => {
   it.each(FAMILIES)('and is plain with the mechanism off: %s', async (family) => {
     await serve()
     await without(node, 'lookup', async () => {
-      await expect
-        .poll(async () => {
-          const connected = await node.pod('plain').connect(app(family), PORT)
-          return clientSeen(connected) === connected.local
-        })
-        .toBe(true)
+      expectPlain(await node.pod('plain').connect(app(family), PORT))
     })
   })
 

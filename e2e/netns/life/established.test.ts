@@ -86,7 +86,7 @@ describe('a running pod that joins, with establishedConnections: reset', () => {
     const through = await Promise.all(FAMILIES.map((family) => held.open(app(), server().address(family))))
     const into = await Promise.all(FAMILIES.map((family) => held.open(server(), app().address(family))))
     await node.agent.restart()
-    await node.agent.untilPod(app(), 'verified', 20_000)
+    await node.agent.untilPod(app(), 'verified')
     for (const each of [...through, ...into]) expect(await ending(each)).toMatchObject({ event: 'held' })
     expect(node.agent.log.filter(({ msg }) => msg === 'connections from before were reset')).toEqual([])
   })

@@ -61,7 +61,7 @@ describe('pods', () => {
     const pods = await Promise.all(
       names.map((name) => node.world.pod({ name, annotations: { [JOIN]: 'true' } }))
     )
-    for (const pod of pods) await node.agent.untilPod(pod, 'verified', 20_000)
+    for (const pod of pods) await node.agent.untilPod(pod, 'verified')
     const opened = node.ztunnel.opened().length
     const connected = await Promise.all(pods.map((pod) => pod.connect(peer.ipv4, PORT)))
     expect(connected.filter(({ ok }) => ok)).toHaveLength(CROWD)

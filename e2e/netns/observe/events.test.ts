@@ -87,7 +87,7 @@ describe('with a ring buffer that is too small', () => {
       )
     )
     node.agent.resume()
-    for (const pod of pods) await node.agent.untilPod(pod, 'enrolled', 20_000)
+    for (const pod of pods) await node.agent.untilPod(pod, 'enrolled')
     const { counters, resyncs } = await node.report()
     expect(counters.events_lost).toBeGreaterThan(0)
     expect(resyncs).toBeGreaterThan(0)

@@ -48,7 +48,7 @@ describe('ztunnel serves the pod already', () => {
     expect(await eraseListeners(node.world, app, 'ztunnel')).toBe(PORTS.length)
     await app.ip('addr', 'add', '127.9.9.9/32', 'dev', 'lo')
     await app.ip('addr', 'del', '127.9.9.9/32', 'dev', 'lo')
-    await expect.poll(() => listening(node.world, app, 'ztunnel'), { timeout: 5000 }).toEqual(PORTS)
+    await expect.poll(() => listening(node.world, app, 'ztunnel')).toEqual(PORTS)
     expect((await node.report()).drift.listener).toBe(before + PORTS.length)
     await expectServed()
   })

@@ -69,7 +69,7 @@ describe('while ztunnel is away', () => {
     expect(seen()).toBe(before)
 
     await node.startZtunnel()
-    await expect.poll(() => listening(node.world, app, 'ztunnel'), { timeout: 5000 }).toEqual(PORTS)
+    await expect.poll(() => listening(node.world, app, 'ztunnel')).toEqual(PORTS)
     const back = Date.now()
     for (const { kind, connected, at } of await Promise.all(dialled)) {
       expect(connected, kind.name).toMatchObject({ ok: true, ended: 'line' })
@@ -100,8 +100,8 @@ describe('while ztunnel is away', () => {
       // A change in the namespace has the pod looked at, with the agent's rounds as far apart as here.
       await app.ip('addr', 'add', '127.9.9.9/32', 'dev', 'lo')
       await app.ip('addr', 'del', '127.9.9.9/32', 'dev', 'lo')
-      await expect.poll(() => listening(node.world, app, 'parked'), { timeout: 5000 }).toEqual(PORTS)
-      await expect.poll(() => listening(node.world, app, 'ztunnel'), { timeout: 5000 }).toEqual(PORTS)
+      await expect.poll(() => listening(node.world, app, 'parked')).toEqual(PORTS)
+      await expect.poll(() => listening(node.world, app, 'ztunnel')).toEqual(PORTS)
     }
     expect((await node.report()).drift.listener).toBeGreaterThanOrEqual(PORTS.length)
   })

@@ -45,7 +45,7 @@ describe('two ztunnels that overlap', () => {
   async function startNext(): Promise<Ztunnel> {
     const next = await startZtunnel(node.world, { place: await nextPlace() })
     for (const pod of pods()) {
-      await expect.poll(() => listening(node.world, pod, 'ztunnel'), { timeout: 10_000 }).toEqual(OF_TWO)
+      await expect.poll(() => listening(node.world, pod, 'ztunnel')).toEqual(OF_TWO)
     }
     await node.agent.until(({ ztunnels }) => ztunnels.length === 2)
     return next
@@ -81,9 +81,7 @@ describe('two ztunnels that overlap', () => {
     let done = 0
     const someMore = async () => {
       done += 5
-      await expect
-        .poll(() => Math.min(...traffic.map(({ lines }) => lines.length)), { timeout: 20_000 })
-        .toBeGreaterThan(done)
+      await expect.poll(() => Math.min(...traffic.map(({ lines }) => lines.length))).toBeGreaterThan(done)
     }
     for (let upgrade = 0; upgrade < UPGRADES; upgrade++) {
       const next = await startNext()

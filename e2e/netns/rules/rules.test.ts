@@ -149,7 +149,7 @@ describe.each(FAMILIES)('%s', (family) => {
   it('ztunnel’s own DNS questions: out to its resolver, never mixed with the application’s', async () => {
     const questions = Array.from({ length: 16 }, async (_, index) => {
       // The application asks the very server that ztunnel asks, from the pod's address, as ztunnel does.
-      const options = ['--bind', own(), '--timeout', 6000]
+      const options = ['--bind', own()]
       const name = `${index}.${OUTSIDE}`
       return app().dial('dns', 'connected', name, node.outsider('server')[family], ...options)
     })

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Control runs: the node with one of the agent's mechanisms off.
 
-import { readdirSync, unlinkSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { Link } from '#native'
 import { mountPoint } from '../../world/mounts.ts'
 import type { Mesh } from './mesh.ts'
 
-/** Detaches a program everywhere. Only the pin keeps it attached while no agent runs. */
+/** Detaches a program everywhere, now: without a pin alone a link still goes a moment later. */
 function detach(pins: string, program: string): number {
   const links = readdirSync(pins, { recursive: true, encoding: 'utf8' })
     .map((name) => join(pins, name))
     .filter((path) => path.includes(`/${program}@`))
-  for (const link of links) unlinkSync(link)
+  for (const path of links) {
+    using link = Link.openPinned(path)
+    link.detach()
+    link.unpin()
+  }
   return links.length
 }
 

@@ -50,7 +50,7 @@ describe('while ztunnel is away', () => {
 
   it('an IPv4 connection waits until it is back, and then everything works again', async () => {
     const pod = node.pod('app')
-    const waiting = pod.connect(address('ipv4'), PORT, '--timeout', 15_000)
+    const waiting = pod.connect(address('ipv4'), PORT)
     await node.counted(() => node.agent.until(({ counters }) => (counters.dropped_no_listener ?? 0) > 0))
     await node.startZtunnel()
     const to = endpoint(address('ipv4'), PORT)

@@ -3,34 +3,20 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Place, Server } from '../../world/place.ts'
-import { FAMILIES, type Family, mesh } from '../setup/mesh.ts'
+import type { Server } from '../../world/place.ts'
+import { FAMILIES, type Family, type Mesh, mesh } from '../setup/mesh.ts'
+import { Wire } from '../setup/wire.ts'
 
 const PORT = 8080
 /** Longer than a delayed ACK (40 ms): what is acknowledged later is acknowledged by itself. */
 const LATE = 120
 
-const node = mesh({ enrolled: ['app'], outsiders: ['server'] })
-let server: Server
-
-beforeAll(async () => {
-  server = await node.outsider('server').serve(PORT)
-})
-
-/** Resets that a machine sent so far: one for each segment that belongs to no connection. */
-async function resets(place: Place): Promise<number> {
-  const { stdout } = await place.exec(['cat', '/proc/net/snmp'])
-  const [names, values] = stdout.split('\n').filter((line) => line.startsWith('Tcp:'))
-  const index = names?.split(' ').indexOf('OutRsts') ?? -1
-  return Number(values?.split(' ')[index])
-}
-
-async function lastAcks(): Promise<string> {
+async function lastAcks(node: Mesh): Promise<string> {
   return (await node.pod('app').exec(['ss', '-Htan', 'state', 'last-ack'])).stdout
 }
 
 /** The client's own address; the server has not yet seen that it closed. */
-async function closeAgainstSleeper(family: Family): Promise<string> {
+async function closeAgainstSleeper(node: Mesh, server: Server, family: Family): Promise<string> {
   const client = node.pod('app').startDial('connect', node.outsider('server')[family], PORT, '--hold')
   const connected = await client.waitFor(({ ms }) => ms !== undefined)
   server.signal('SIGSTOP')
@@ -40,12 +26,41 @@ async function closeAgainstSleeper(family: Family): Promise<string> {
 }
 
 describe('a connection that its client closes long before the server does', () => {
+  const node = mesh({ enrolled: ['app'], outsiders: ['server'] })
+  let server: Server
+  beforeAll(async () => {
+    server = await node.outsider('server').serve(PORT)
+  })
+
   it.each(FAMILIES)('is acknowledged to ztunnel: %s', async (family) => {
-    const before = await resets(node.outsider('server'))
-    const src = await closeAgainstSleeper(family)
+    const wire = await Wire.watch(node.outsider('server'), PORT)
+    const src = await closeAgainstSleeper(node, server, family)
     server.signal('SIGCONT')
     await node.ztunnel.waitForConnection({ event: 'complete', src })
-    await expect.poll(lastAcks).toBe('')
-    expect(await resets(node.outsider('server'))).toBe(before)
+    await expect.poll(() => lastAcks(node)).toBe('')
+    await wire.stop()
+    expect(wire.segments).not.toEqual([])
+    expect(wire.strangers(server)).toEqual([])
+  })
+})
+
+describe('under a mark of ztunnel’s own', () => {
+  const node = mesh({
+    enrolled: ['app'],
+    outsiders: ['server'],
+    ztunnel: { fault: 'own-mark', standIn: true }
+  })
+
+  it.each(FAMILIES)('the server hears of it, and ztunnel does not: %s', async (family) => {
+    const server = await node.outsider('server').serve(PORT)
+    const wire = await Wire.watch(node.outsider('server'), PORT)
+    const from = await closeAgainstSleeper(node, server, family)
+    server.signal('SIGCONT')
+    await expect
+      .poll(() => wire.strangers(server))
+      .toContainEqual(expect.objectContaining({ from, flags: 'A' }))
+    expect(await lastAcks(node)).not.toBe('')
+    await wire.stop()
+    await server.stop()
   })
 })

@@ -2,7 +2,7 @@
 // Somebody with CAP_NET_ADMIN takes the pod's routing away.
 
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Server } from '../../world/place.ts'
+import type { Connected, Server } from '../../world/place.ts'
 import { must } from '../../world/running.ts'
 import { unattended } from '../setup/hook.ts'
 import { FAMILIES, type Family, mesh } from '../setup/mesh.ts'
@@ -32,7 +32,9 @@ async function lose(loss: Loss, family: Family): Promise<void> {
   for (const command of LOSSES[loss]) await node.pod('app').ip(VERSION[family], ...command.split(' '))
 }
 
-const dialled = (family: Family) => node.pod('app').connect(address(family), PORT, '--timeout', 300)
+function dialled(family: Family, ...options: readonly (string | number)[]): Promise<Connected> {
+  return node.pod('app').connect(address(family), PORT, ...options)
+}
 
 describe('with no agent to repair it', () => {
   it.each(FAMILIES)(
@@ -43,7 +45,7 @@ describe('with no agent to repair it', () => {
       for (const loss of ['the route', 'the rule that looks it up'] as const)
         await unattended(node, async () => {
           await lose(loss, family)
-          expect(await dialled(family), loss).toMatchObject({ ok: false, stage: 'connect' })
+          expect(await dialled(family, '--timeout', 300), loss).toMatchObject({ ok: false, stage: 'connect' })
           expect(server.seen).toHaveLength(seen)
         })
       const to = endpoint(address(family), PORT)
@@ -89,13 +91,14 @@ describe('with an agent', () => {
       await expect.poll(there).toMatch(/^1:[\s\S]*^2:/m)
       const batch = LOSSES['both rules'].join('\n')
       await must(['ip', '-n', node.pod('app').netns, VERSION[family], '-batch', '-'], batch)
-      await expect.poll(async () => (await dialled(family)).ok).toBe(true)
+      await expect.poll(async () => (await dialled(family, '--timeout', 300)).ok).toBe(true)
     }
     await watched.stop()
     const times = exposures(watched.stdout)
     expect(times.length).toBeGreaterThanOrEqual(ROUNDS)
     console.log(`${family}: both rules were away for ms: ${times.map((ms) => ms.toFixed(2)).join(' ')}`)
-    expect(Math.max(...times)).toBeLessThan(1000)
+    // By the netlink message: the next look at the pod would come after an hour.
+    expect(Math.max(...times)).toBeLessThan(10_000)
   })
 })
 

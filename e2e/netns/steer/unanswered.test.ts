@@ -9,7 +9,7 @@ import { expectPlain } from '../setup/route.ts'
 
 const PORT = 8080
 /** The SYN is sent again after 1 s. */
-const PATIENCE = 1500
+const AGAIN = 1500
 /** Connections that nobody accepts until ztunnel's queue is full and SYNs are dropped. */
 const BACKLOG = 129
 
@@ -37,10 +37,13 @@ beforeAll(async () => {
   expect(filled).toMatchObject({ connected: BACKLOG })
 })
 
-function dialled(family: Family, option: string, ...protocol: string[]): Promise<Connected> {
+function dialled(
+  family: Family,
+  option: string,
+  ...protocol: readonly (string | number)[]
+): Promise<Connected> {
   const address = node.outsider('server')[family]
-  const options = ['--timeout', PATIENCE, '--set-after', option, ...protocol]
-  return node.pod('app').connect(address, PORT, ...options)
+  return node.pod('app').connect(address, PORT, '--set-after', option, ...protocol)
 }
 
 describe('a socket option while the SYN is unanswered', () => {
@@ -49,7 +52,9 @@ describe('a socket option while the SYN is unanswered', () => {
       OPTIONS.map((option) => [option, protocol] as const)
     )
     const rises = await node.counted(async () => {
-      const all = attempts.map(([option, protocol]) => dialled(family, option, ...protocol))
+      const all = attempts.map(([option, protocol]) =>
+        dialled(family, option, ...protocol, '--timeout', AGAIN)
+      )
       for (const [index, connected] of (await Promise.all(all)).entries()) {
         const [option, protocol] = attempts[index] as (typeof attempts)[number]
         const what = [option, ...protocol].join(' ')
@@ -62,7 +67,7 @@ describe('a socket option while the SYN is unanswered', () => {
   })
 
   it('is allowed before connect, and has no effect', async () => {
-    const connected = await dialled('ipv4', 'SO_DONTROUTE:1', '--set-before', 'SO_MARK:7')
+    const connected = await dialled('ipv4', 'SO_DONTROUTE:1', '--set-before', 'SO_MARK:7', '--timeout', AGAIN)
     expect(connected).toMatchObject({ ok: false, errno: 'TIMEOUT' })
     expect(server.seen).toEqual([])
   })

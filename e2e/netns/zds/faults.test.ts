@@ -94,7 +94,7 @@ describe('a ztunnel that', () => {
     expect(await occupied.connect(peer.ipv4, PORT)).toMatchObject({ ok: true })
     expect(await other.connect(peer.ipv4, PORT)).toMatchObject({ ok: true })
     await occupier.stop()
-    await node.agent.untilPod(occupied, 'enrolled', 20_000)
+    await node.agent.untilPod(occupied, 'enrolled')
     expect(await occupied.connect(peer.ipv4, PORT)).toMatchObject({ ok: true })
     expect(node.ztunnel.opened({ src: new RegExp(`^${occupied.ipv4}:`) })).toHaveLength(1)
   })

@@ -56,6 +56,7 @@ int command_receive_socket(int argc, char **argv);
 int command_ping(int argc, char **argv);
 int command_dns(int argc, char **argv);
 int command_resolver(int argc, char **argv);
+int command_segments(int argc, char **argv);
 int command_forks(int argc, char **argv);
 int command_netns_cookie(int argc, char **argv);
 int command_pause(int argc, char **argv);

@@ -45,7 +45,7 @@ static void parse_type(const char *name, struct ask_options *options)
 static void parse(int argc, char **argv, struct ask_options *options)
 {
 	memset(options, 0, sizeof(*options));
-	options->timeout = 2000;
+	options->timeout = 20000;
 	parse_type("A", options);
 	if (argc < 3)
 		usage("dns needs KIND NAME SERVER", NULL);

@@ -39,6 +39,7 @@ static const struct {
 	  "    [--again] [--timeout MS] [--bind ADDR] [--device DEV] [--unicast-if DEV] [--mark "
 	  "N]" },
 	{ "resolver", command_resolver, "[ADDR [PORT]]" },
+	{ "segments", command_segments, "PORT" },
 	{ "forks", command_forks, "N [--exec] [--seconds S]" },
 	{ "netns-cookie", command_netns_cookie, "" },
 	{ "pause", command_pause, "" },

@@ -115,7 +115,7 @@ void connect_parse(int argc, char **argv, struct connect_options *options)
 	int i = -1;
 
 	memset(options, 0, sizeof(*options));
-	options->timeout = 5000;
+	options->timeout = 30000;
 	options->count = 1;
 	options->fd = -1;
 	if (argc < 2)
