@@ -38,6 +38,24 @@ export class Attachment {
     }
   }
 
+  /**
+   * Gives what is pinned there the program; what is attached to nothing any more is swept.
+   * @throws SluiceError SLUICE_ERR_HOOKS_ATTACH
+   */
+  static update(path: string, program: Program): void {
+    const pinned = openUsable(path)
+    try {
+      pinned?.update(program)
+    } catch (error) {
+      // Its target may go between the look and the update.
+      if (!isGone(error))
+        throw new SluiceError('SLUICE_ERR_HOOKS_ATTACH', { program: program.name, path }, error)
+      unlinkSync(path)
+    } finally {
+      pinned?.close()
+    }
+  }
+
   /** For links whose program cannot be exchanged: the new one is attached before the former goes. */
   static renew(path: string, program: Program, attach: () => Link): Attachment {
     try {
@@ -85,6 +103,10 @@ function openUsable(path: string): Link | undefined {
     unlinkSync(path)
     return undefined
   }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof NativeError && error.code === 'SLUICE_NATIVE_EBPF_LINK_GONE'
 }
 
 export function pinnedNames(directory: string): string[] {

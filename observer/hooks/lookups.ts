@@ -43,9 +43,7 @@ export class Lookups {
 
   async #renew(netns: bigint): Promise<void> {
     using instance = await this.load(netns)
-    Attachment.ensure(this.#path(netns), instance, () => {
-      throw new Error('its network namespace is gone')
-    }).close()
+    Attachment.update(this.#path(netns), instance)
   }
 
   /** A lookup of that namespace is pinned, ours or a former agent's. */
