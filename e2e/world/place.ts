@@ -14,6 +14,8 @@ export interface Connected {
   /** What failed: socket, setsockopt, bind or connect. */
   readonly stage?: string
   readonly ms: number
+  /** When connect() was called, in ms since the epoch. */
+  readonly at: number
   readonly local?: string | null
   /** getpeername(). */
   readonly peer?: string | null

@@ -69,6 +69,7 @@ static void print_attempt(int fd, const struct connect_options *options,
 		line_text(&line, "stage", attempt->stage);
 	}
 	line_milliseconds(&line, "ms", attempt->milliseconds);
+	line_integer(&line, "at", attempt->began);
 	if (fd >= 0) {
 		address_local(fd, &local);
 		address_peer(fd, &peer);
@@ -120,6 +121,7 @@ static void connect_again(int fd, const struct connect_options *options)
 
 	if (options->wait_line)
 		wait_for_line(fd);
+	attempt.began = epoch_milliseconds();
 	if (!options->again_after_failure && connect(fd, &none, sizeof(none)) != 0)
 		fail("connect(AF_UNSPEC)");
 	socket_connect(fd, options, &options->again, &attempt, after);
@@ -135,6 +137,7 @@ static int connect_one(const struct connect_options *options, const struct socka
 	if (fd >= 0) {
 		if (options->wait_line)
 			wait_for_line(fd);
+		attempt.began = epoch_milliseconds();
 		socket_connect(fd, options, target, &attempt, after);
 	}
 	print_attempt(fd, options, &attempt, after);
@@ -172,9 +175,14 @@ int connect_run(const struct connect_options *options)
 	if (options->count > 1 && !options->each)
 		return connect_many(options);
 	for (int i = 0; i < options->count; i++) {
+		int error;
+
 		if (i > 0)
 			usleep((unsigned)options->interval * 1000);
-		failed |= connect_one(options, &options->target[i % options->targets]);
+		error = connect_one(options, &options->target[i % options->targets]);
+		if (options->until_connected && !error)
+			return 0;
+		failed |= error;
 	}
 	return failed;
 }

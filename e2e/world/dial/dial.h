@@ -37,6 +37,7 @@ struct connect_options {
 	bool again_after_failure;
 	enum manner manner;
 	bool mptcp, udp, connected, dontroute, hold, reset, each, no_data, wait_line;
+	bool until_connected;
 	const char *device, *unicast_device, *send, *local_ports;
 	struct socket_option before[SOCKET_OPTIONS], after[SOCKET_OPTIONS];
 	int befores, afters;
@@ -74,6 +75,7 @@ struct attempt {
 	int error; /* 0: connected */
 	const char *stage; /* socket, bind, setsockopt, connect */
 	double milliseconds;
+	long long began; /* ms since the epoch; 0: there was no socket to begin with */
 };
 
 /* -1 and attempt->error, attempt->stage. */
