@@ -13,6 +13,7 @@ import { addressText } from './maps/address.ts'
 import { pinPaths } from './maps/pin-paths.ts'
 import { planNetns, removing } from './netns/plan.ts'
 import { netnsByInode } from './netns/search.ts'
+import { makeSysctlsWritable } from './netns/sysctls.ts'
 
 export type Removed = Record<'links' | 'maps' | 'rules and routes' | 'sockets', number>
 
@@ -72,6 +73,7 @@ async function restoreAll(
   pods: ReadonlyMap<bigint, Pod>,
   log: Logger
 ): Promise<number> {
+  if (inodes.size > 0) makeSysctlsWritable()
   const wanted = new Set([...inodes.values()].filter((inode) => inode !== undefined))
   const paths = netnsByInode(wanted)
   let restored = 0
