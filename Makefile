@@ -93,7 +93,7 @@ build/sluice: .ci/launcher
 build/THIRD-PARTY-NOTICES: build/sluice.mjs .ci/notices.ts
 	$(NODE) .ci/notices.ts build/bundle.json $(NODE_HOME)/LICENSE > $@
 
-GENERATED := build/contract.ts build/zds_pb.ts
+GENERATED := build/contract.ts build/zds_pb.ts build/xds_pb.ts
 LINTED := observer native e2e kernel deploy .ci vitest.config.ts
 
 lint: $(GENERATED) | $(SETUP) ## Check format, promises and types; changes nothing

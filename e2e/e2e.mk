@@ -32,3 +32,30 @@ build/e2e/until build/e2e/programs build/e2e/spawn: build/e2e/%: e2e/bench/%.c e
 	@mkdir -p $(@D)
 	gcc $(E2E_CFLAGS) $(filter %.c,$^) -o $@.tmp
 	mv $@.tmp $@
+
+# A real Kubernetes node (e2e/cluster). Its programs are built once from the Go module e2e/cluster/tools, into a
+# directory of .tools/cluster that carries the module's content in its name.
+CLUSTER_PACKAGES_STAMP := .tools/cluster/packages-$(call content,.ci/packages-cluster)
+
+.PHONY: setup-cluster cluster-up cluster-down test-cluster
+
+$(CLUSTER_PACKAGES_STAMP): .ci/install-packages
+	.ci/install-packages .ci/packages-cluster
+	@mkdir -p $(@D) && rm -f $(@D)/packages-* && touch $@
+
+setup-cluster: $(SETUP) $(CLUSTER_PACKAGES_STAMP) ## Install etcd and containerd; build Kubernetes and Helm from Go modules
+	$(NODE) e2e/cluster/tools/build.ts
+
+cluster-up: setup-cluster $(E2E_BINARIES) ## Start a Kubernetes node on this machine that stays (root)
+	@$(NODE) e2e/cluster/up.ts
+
+cluster-down: | $(SETUP) ## Remove that node and everything of it (root)
+	@$(NODE) e2e/cluster/down.ts
+
+build/xds_pb.ts: e2e/cluster/xds/xds.proto buf.gen.yaml | $(SETUP)
+	buf generate $(<D) --template buf.gen.yaml --output .
+	@touch $@
+
+test-cluster: setup-cluster build/xds_pb.ts build $(E2E_BINARIES) ## Run the tests on a Kubernetes node; KUBECONFIG: on another cluster (root)
+	@mkdir -p reports
+	$(VITEST) --project cluster --outputFile.json=reports/cluster.json $(ARGS)
