@@ -28,6 +28,17 @@ export default defineConfig({
           // Printed by name in the summary. Property tests, which the other layers have, print their seed.
           retry: process.env.CI ? 1 : 0
         }
+      },
+      {
+        extends: true,
+        test: {
+          name: 'cluster',
+          include: ['e2e/cluster/**/*.test.ts'],
+          globalSetup: 'e2e/cluster/setup.ts',
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000
+        }
       }
     ]
   }
