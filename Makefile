@@ -42,7 +42,7 @@ include kernel/kernel.mk
 $(NATIVE_OBJECTS): | $(SETUP)
 $(NATIVE_TEST_PROGRAMS) $(E2E_BINARIES): | $(PACKAGES_STAMP)
 
-.PHONY: help setup build kernel bundle lint format test $(LAYERS:%=test-%) demo bench install clean
+.PHONY: help setup build kernel bundle lint format test $(LAYERS:%=test-%) demo bench soak install clean
 
 help: ## List the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | \
@@ -132,6 +132,9 @@ demo: $(TESTABLE) ## Show two pods, a ztunnel stand-in and the agent at work (ro
 
 bench: $(TESTABLE) ## Print the figures: connect, process events, join (root); ARGS=--quick in a minute
 	@$(NODE) e2e/bench/main.ts $(ARGS)
+
+soak: $(TESTABLE) ## Traffic while everything is killed, joins and leaves (root); ARGS='--seconds N --seed N', else 10 minutes
+	@$(NODE) e2e/soak/main.ts $(ARGS)
 
 INSTALLED := build/sluice build/sluice.mjs build/sluice.mjs.map build/sluice.node build/THIRD-PARTY-NOTICES LICENSE
 
