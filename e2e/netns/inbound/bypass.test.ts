@@ -39,7 +39,7 @@ describe('with bypass-inbound-capture', () => {
 
   it.each(FAMILIES)('ztunnel still has :15008: %s', async (family) => {
     const rises = await node.counted(async () => {
-      const connected = await node.pod('plain').connect(node.pod('gateway')[family], 15008, '--timeout', 500)
+      const connected = await node.pod('plain').connect(node.pod('gateway')[family], 15008, '--timeout', 3000)
       expect(connected.ok).toBe(true)
       expect(connected.data ?? '').not.toContain('pod=')
     })

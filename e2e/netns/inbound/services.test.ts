@@ -51,10 +51,8 @@ describe('a plain connection comes through ztunnel', () => {
 
   it.each(CASES)('to SO_REUSEPORT services on %s: %s', async (_, family, bind) => {
     const both = [await serve('--bind', bind(), '--reuseport'), await serve('--bind', bind(), '--reuseport')]
-    for (let i = 0; i < 16; i++) await expectInbound(family)
-    const seen = both.map((server) => server.seen.length)
-    expect(seen[0]).toBeGreaterThan(0)
-    expect(seen[1]).toBeGreaterThan(0)
+    for (let i = 0; i < 200 && both.some(({ seen }) => seen.length === 0); i++) await expectInbound(family)
+    expect(both.filter(({ seen }) => seen.length === 0)).toEqual([])
     expect(both.flatMap(({ peers }) => peers).every((peer) => peer === node.pod('plain')[family])).toBe(true)
   })
 
@@ -69,7 +67,7 @@ describe('a plain connection comes through ztunnel', () => {
   it.each(FAMILIES)('and so does HBONE, though a process of the pod joins :15008: %s', async (family) => {
     const thief = await node.pod('app').serve(15008, '--reuseport')
     for (let i = 0; i < 8; i++) {
-      const connected = await node.pod('plain').connect(app(family), 15008, '--timeout', 200)
+      const connected = await node.pod('plain').connect(app(family), 15008, '--timeout', 1000)
       expect(connected).toMatchObject({ ok: true, data: expect.not.stringContaining('pod=') as string })
     }
     expect(thief.seen).toEqual([])

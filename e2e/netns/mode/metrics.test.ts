@@ -3,7 +3,6 @@
 
 import { readdirSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { mountPoint } from '../../world/mounts.ts'
 import { JOIN, mesh } from '../setup/mesh.ts'
@@ -31,14 +30,6 @@ describe('an agent', () => {
     const line = text.split('\n').find((candidate) => candidate.startsWith(`${series} `))
     if (line === undefined) throw new Error(`no ${series} in\n${text}`)
     return Number(line.slice(series.length))
-  }
-
-  async function until(satisfied: () => Promise<boolean>): Promise<void> {
-    const end = Date.now() + 5000
-    while (!(await satisfied())) {
-      if (Date.now() > end) throw new Error('not so within 5 s')
-      await sleep(20)
-    }
   }
 
   it('tells its pods, and counts their connections by what became of them', async () => {
@@ -77,7 +68,7 @@ describe('an agent', () => {
 
   it('is alive and not ready without ztunnel, and holds what joins', async () => {
     await node.ztunnel.kill9()
-    await until(async () => (await get('/readyz')).status === 503)
+    await expect.poll(async () => (await get('/readyz')).status).toBe(503)
     expect((await get('/readyz')).text).toContain('[-]ztunnel failed: none is connected')
     expect(await get('/livez')).toMatchObject({ status: 200 })
     const held = await node.world.pod({ name: 'held', annotations: { [JOIN]: 'true' } })

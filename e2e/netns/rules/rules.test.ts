@@ -48,15 +48,12 @@ describe.each(FAMILIES)('%s', (family) => {
   // mangle OUTPUT: connmark 0x111 -> packet mark 0x111, which table 100 brings to lo
   it('the application’s replies to a client elsewhere: they go to ztunnel, not out', async () => {
     const converse = async () => {
-      const run = node.pod('plain').startDial('connect', own(), ECHO, '--hold', '--timeout', 1000)
-      await run.waitFor((line) => 'ok' in line)
-      await new Promise((resolve) => setTimeout(resolve, 350))
+      const run = node.pod('plain').startDial('connect', own(), ECHO, '--hold')
+      await run.waitFor(({ event, echoed }) => event === 'echo' && Number(echoed) > 1)
       await run.stop()
       return run.lines.at(-1)
     }
-    const held = await converse()
-    expect(held).toMatchObject({ event: 'held' })
-    expect(Number(held?.echoed)).toBeGreaterThan(1)
+    expect(await converse()).toMatchObject({ event: 'held' })
     await unattended(node, async () => {
       for (const rule of await marked()) await app().ip(`-${family.at(-1)}`, 'rule', 'del', 'pref', rule)
       expect((await node.pod('plain').connect(own(), PORT, '--timeout', 1000)).data ?? '').toBe('')
@@ -91,7 +88,7 @@ describe.each(FAMILIES)('%s', (family) => {
   })
 
   it('TCP from elsewhere to :15008: to whom listens there, ztunnel, and not to :15006', async () => {
-    const connected = await node.pod('plain').connect(own(), 15008, '--timeout', 500)
+    const connected = await node.pod('plain').connect(own(), 15008, '--timeout', 3000)
     expect(connected).toMatchObject({ ok: true, peer: endpoint(own(), 15008) })
     expect(node.ztunnel.opened({ src: connected.local ?? '' })).toEqual([])
   })

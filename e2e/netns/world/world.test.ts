@@ -2,7 +2,6 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { host } from '../../world/place.ts'
@@ -124,8 +123,6 @@ describe('cleaning up', () => {
     const test = new Running([process.execPath, '--input-type=module-typescript', '-e', script])
     const { prefix, cgroup } = await test.waitForEvent('made')
     await test.stop(signal)
-    const end = Date.now() + 5000
-    while (traces(String(prefix), String(cgroup)).length > 0 && Date.now() < end) await sleep(20)
-    expect(traces(String(prefix), String(cgroup))).toEqual([])
+    await expect.poll(() => traces(String(prefix), String(cgroup))).toEqual([])
   })
 })

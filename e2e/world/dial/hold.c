@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// An established connection, kept: a line each 100 ms, until it breaks or SIGTERM comes.
+// An established connection, kept: a line each 100 ms, until it breaks or SIGTERM comes. Tells what is echoed.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
@@ -24,15 +24,25 @@ static void stop(int signal)
 /* 0, an errno, or EPIPE for the peer's FIN. Counts the lines that came back. */
 static int drain(int fd, long long *echoed)
 {
+	long long before = *echoed;
+	struct line line;
 	char data[4096];
 	ssize_t got;
+	int error;
 
 	while ((got = recv(fd, data, sizeof(data), MSG_DONTWAIT)) > 0)
 		for (ssize_t i = 0; i < got; i++)
 			*echoed += data[i] == '\n';
+	error = errno;
+	if (*echoed > before) {
+		line_begin(&line);
+		line_text(&line, "event", "echo");
+		line_integer(&line, "echoed", *echoed);
+		line_end(&line);
+	}
 	if (got == 0)
 		return EPIPE;
-	return errno == EAGAIN ? 0 : errno;
+	return error == EAGAIN ? 0 : error;
 }
 
 void hold_connection(int fd)

@@ -15,7 +15,7 @@ static const struct {
 	const char *arguments;
 } commands[] = {
 	{ "connect", command_connect,
-	  "ADDR PORT [--also ADDR PORT] [--timeout MS] [--count N [--interval MS] [--each]] "
+	  "ADDR PORT [--also ADDR PORT] [--timeout MS] [--count N [--interval MS] [--each [--until-connected]]] "
 	  "[--bind ADDR]\n"
 	  "    [--device DEV] [--unicast-if DEV] [--dontroute] [--mark N] [--set-before OPTION] "
 	  "[--set-after OPTION]\n"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Many connections one after the other, told in one line: how many, which errors, how long.
+// Many connections one after the other, told in one line: how many, which errors, how long. SIGTERM ends them
+// between two.
 #define _GNU_SOURCE
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,7 +14,7 @@ enum {
 };
 
 struct tally {
-	int connected, greeted;
+	int tried, connected, greeted;
 	int errors[ERRORS];
 	double *milliseconds; /* of those that connected */
 };
@@ -51,14 +53,14 @@ static int compare(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-static void print_tally(const struct connect_options *options, struct tally *tally, double took)
+static void print_tally(struct tally *tally, double took)
 {
 	int n = tally->connected;
 	struct line line;
 
 	line_begin(&line);
-	line_flag(&line, "ok", n == options->count);
-	line_integer(&line, "count", options->count);
+	line_flag(&line, "ok", n == tally->tried);
+	line_integer(&line, "count", tally->tried);
 	line_integer(&line, "connected", n);
 	line_integer(&line, "greeted", tally->greeted);
 	line_object_begin(&line, "errors");
@@ -77,19 +79,30 @@ static void print_tally(const struct connect_options *options, struct tally *tal
 	line_end(&line);
 }
 
+static bool told_to_stop(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 && sigismember(&pending, SIGTERM);
+}
+
 int connect_many(const struct connect_options *options)
 {
 	struct tally tally = { .milliseconds = calloc((size_t)options->count, sizeof(double)) };
 	double start = now_milliseconds();
+	sigset_t ending;
 
 	if (!tally.milliseconds)
 		fail("calloc");
-	for (int i = 0; i < options->count; i++) {
-		if (i > 0 && options->interval)
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGTERM);
+	sigprocmask(SIG_BLOCK, &ending, NULL);
+	while (tally.tried < options->count && !told_to_stop()) {
+		if (tally.tried > 0 && options->interval)
 			usleep((unsigned)options->interval * 1000);
-		try_one(options, i, &tally);
+		try_one(options, tally.tried++, &tally);
 	}
-	print_tally(options, &tally, now_milliseconds() - start);
+	print_tally(&tally, now_milliseconds() - start);
 	free(tally.milliseconds);
-	return tally.connected != options->count;
+	return tally.connected != tally.tried;
 }

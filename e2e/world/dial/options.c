@@ -39,6 +39,7 @@ static bool parse_flag(const char *name, struct connect_options *options)
 		{ "--hold", &options->hold },           { "--rst", &options->reset },
 		{ "--each", &options->each },           { "--no-data", &options->no_data },
 		{ "--wait-line", &options->wait_line },
+		{ "--until-connected", &options->until_connected },
 	};
 	const struct {
 		const char *name;
