@@ -140,6 +140,14 @@ static bool forbidden(const struct connection *connection)
 	       address_same_host(destination, &connection->source);
 }
 
+/* STAND_IN_STRICT names one namespace; "1" means all. */
+static bool is_strict(const struct workload *workload)
+{
+	const char *where = getenv("STAND_IN_STRICT");
+
+	return where && (!strcmp(where, "1") || (workload->namespace && !strcmp(where, workload->namespace)));
+}
+
 void connection_begin(struct listener *listener, int fd)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
@@ -167,7 +175,7 @@ void connection_begin(struct listener *listener, int fd)
 		return;
 	}
 	/* Whoever comes without a certificate is nobody that a strict policy allows. */
-	if (connection->inbound && getenv("STAND_IN_STRICT")) {
+	if (connection->inbound && is_strict(connection->workload)) {
 		tell("denied", connection, EACCES);
 		end(connection, EACCES);
 		return;
