@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import { defineConfig } from 'vitest/config'
 
+/** How many times longer than on a real machine everything may take: emulated kernels (e2e/kernels) set it. */
+const patience = Number(process.env.TEST_PATIENCE ?? 1)
+
 // Forks: an addon that aborts costs one worker, not the run. The layers are ranked in e2e/README.md.
 export default defineConfig({
   test: {
     environment: 'node',
     pool: 'forks',
     // Conditions are awaited, never slept for: what comes on a busy machine comes late.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    expect: { poll: { timeout: 30_000 } },
+    testTimeout: 60_000 * patience,
+    hookTimeout: 60_000 * patience,
+    expect: { poll: { timeout: 30_000 * patience } },
     projects: [
       {
         extends: true,
