@@ -26,8 +26,8 @@ export default defineConfig({
           name: 'netns',
           include: ['e2e/netns/**/*.test.ts'],
           fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          testTimeout: 180_000 * patience,
+          hookTimeout: 180_000 * patience,
           // Printed by name in the summary. Property tests, which the other layers have, print their seed.
           retry: process.env.CI ? 1 : 0
         }
