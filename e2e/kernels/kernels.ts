@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+export interface Kernel {
+  readonly series: string
+  /** Debian suites that have, or had, its cloud kernel. */
+  readonly suites: readonly string[]
+  /** What `sluice check` must name as lacking there; nothing: everything has to work. */
+  readonly lacks: readonly string[]
+}
+
+export const KERNELS: readonly Kernel[] = [
+  { series: '6.1', suites: ['bookworm'], lacks: [] },
+  { series: '6.12', suites: ['bookworm-backports', 'trixie'], lacks: [] },
+  {
+    series: '5.10',
+    suites: ['bullseye'],
+    lacks: ['bpf_set_retval (5.18)', 'bpf_get_netns_cookie (5.15)', 'ingress_ifindex (5.17)']
+  }
+]
+
+/** Every kind of decision that the kernel takes part in; all of the layer takes hours under emulation. */
+export const REPRESENTATIVE: readonly string[] = [
+  'e2e/netns/steer/',
+  'e2e/netns/inbound/',
+  'e2e/netns/dns/',
+  'e2e/netns/hold/',
+  'e2e/netns/rules/',
+  'e2e/netns/restart/restart.test.ts',
+  'e2e/netns/restart/ztunnel-away.test.ts'
+]
