@@ -28,9 +28,8 @@ $(IMAGE): $(ROOTFS_STAMP) deploy/image/pack.ts
 .PHONY: manifests
 
 manifests: deploy/helm/sluice/values.schema.json setup-cluster ## Generate the plain manifests from the chart
-	deploy/manifests/generate.sh "$$($(NODE) -p "import('./e2e/cluster/tools/tools.ts').then(({ tool }) => console.log(tool('helm')))" | head -1)" \
-		>build/manifests.yaml
-	cp build/manifests.yaml deploy/manifests/sluice.yaml
+	$(NODE) deploy/manifests/generate.ts >build/manifests.yaml
+	mv build/manifests.yaml deploy/manifests/sluice.yaml
 
 deploy/helm/sluice/values.schema.json: deploy/helm/values-schema.ts $(wildcard observer/config/*.ts) | $(SETUP)
 	$(NODE) $< >$@
