@@ -154,7 +154,7 @@ describe('descriptors', () => {
       const before = fds()
       for (let i = 0; i < 50; i++) BpfObject.load(path('hooks'), { programs: ['lookup'] }).program('lookup')
       const open = fds()
-      for (let i = 0; i < 20 && fds() > before; i++) {
+      for (let i = 0; i < 500 && fds() > before; i++) {
         gc()
         await new Promise((resolve) => setTimeout(resolve, 10))
       }

@@ -1,20 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { Netns, type NetnsOperation, type Route } from '../lib/netns.ts'
-import { library, local, lookup, runProgram, World } from './netns-world.ts'
+import { library, local, lookup, netns, runProgram, useWorld, world } from './netns-world.ts'
 
-let world: World
-let netns: Netns
-
-beforeEach(() => {
-  world = new World()
-  netns = Netns.open(world.path)
-})
-
-afterEach(() => {
-  world.dispose()
-  netns.close()
-})
+useWorld()
 
 it('names the operation that failed and performs none after it', async () => {
   const rule = lookup('ipv4')

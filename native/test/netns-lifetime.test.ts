@@ -1,21 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readdirSync, readlinkSync } from 'node:fs'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { Netns } from '../lib/netns.ts'
-import { FD_NOISE, library, openFds, runProgram, World } from './netns-world.ts'
+import { FD_NOISE, library, netns, openFds, runProgram, useWorld, world } from './netns-world.ts'
 
-let world: World
-let netns: Netns
-
-beforeEach(() => {
-  world = new World()
-  netns = Netns.open(world.path)
-})
-
-afterEach(() => {
-  world.dispose()
-  netns.close()
-})
+useWorld()
 
 it('still answers when the namespace was deleted while open', async () => {
   world.dispose()
@@ -45,8 +34,8 @@ it('leaks no descriptor and no thread in 1,000 runs, and moves no thread of the 
     )
     await Promise.all([failing, ...runs])
   }
-  expect(openFds()).toBeLessThan(fds + FD_NOISE)
-  expect(threads().length).toBe(before)
+  await expect.poll(openFds).toBeLessThan(fds + FD_NOISE)
+  await expect.poll(() => threads().length).toBe(before)
   const own = readlinkSync('/proc/self/ns/net')
   expect(threads().map((id) => readlinkSync(`/proc/self/task/${id}/ns/net`))).toEqual(
     threads().map(() => own)

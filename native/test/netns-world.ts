@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Family, Route, Rule } from '../lib/netns.ts'
+import { afterEach, beforeEach } from 'vitest'
+import { type Family, Netns, type Route, type Rule } from '../lib/netns.ts'
 
 export const PROTOCOL = 51
 export const TABLE = 5151
@@ -64,6 +65,22 @@ export class World {
   }
 }
 
+/** Of the test that runs, in files that call `useWorld`. */
+export let world: World
+export let netns: Netns
+
+/** Each test of the file gets a World of its own, open as `netns`. */
+export function useWorld(): void {
+  beforeEach(() => {
+    world = new World()
+    netns = Netns.open(world.path)
+  })
+  afterEach(() => {
+    netns.close()
+    world.dispose()
+  })
+}
+
 export const openFds = (): number => readdirSync('/proc/self/fd').length
 
 /** What the test runner itself opens and closes meanwhile; a leak of hundreds of cycles is far above. */
@@ -78,7 +95,7 @@ export function runProgram(
   wrapper: readonly string[] = []
 ): { status: number | null; signal: string | null; stdout: string; stderr: string } {
   const [command, ...args] = [...wrapper, process.execPath, '--input-type=module', '-e', source]
-  return spawnSync(command, args, { encoding: 'utf8', timeout: 20_000 })
+  return spawnSync(command, args, { encoding: 'utf8', timeout: 55_000 })
 }
 
 /** Builds a C program that lies beside the tests, into `directory`. */

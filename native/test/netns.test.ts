@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from 'node:fs'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Netns } from '../lib/netns.ts'
-import { FAMILIES, local, lookup, PROTOCOL, SOURCE, TABLE, unreachable, World } from './netns-world.ts'
+import {
+  FAMILIES,
+  local,
+  lookup,
+  netns,
+  PROTOCOL,
+  SOURCE,
+  TABLE,
+  unreachable,
+  useWorld,
+  World,
+  world
+} from './netns-world.ts'
 
-let world: World
-let netns: Netns
-
-beforeEach(() => {
-  world = new World()
-  netns = Netns.open(world.path)
-})
-
-afterEach(() => {
-  world.dispose()
-  netns.close()
-})
+useWorld()
 
 describe.each(FAMILIES)('rules and routes, %s', (family) => {
   const flag = family === 'ipv4' ? '-4' : '-6'

@@ -35,18 +35,18 @@ describe('a ring buffer', () => {
   })
 
   it('delivers at once after silence, and gathers what follows as long as it was told', async () => {
-    const { produce, batches, buffer, arrived } = collect({ coalesceMs: 400 })
+    const { produce, batches, buffer, arrived } = collect({ coalesceMs: 2000 })
     const start = performance.now()
     produce({ first: 0 })
     await expect.poll(arrived, { interval: 1 }).toBe(1)
-    expect(performance.now() - start).toBeLessThan(200)
+    expect(performance.now() - start).toBeLessThan(1000)
     for (const first of [1, 2, 3]) {
       produce({ first })
       await sleep(10)
     }
     expect(batches).toEqual([[0]])
     await expect.poll(arrived).toBe(4)
-    expect(performance.now() - start).toBeGreaterThan(395)
+    expect(performance.now() - start).toBeGreaterThan(1990)
     expect(batches).toEqual([[0], [1, 2, 3]])
     expect(buffer.wakeups).toBe(2)
   })

@@ -107,8 +107,8 @@ describe('lifetime', () => {
       SeqpacketConnection.connect(sockets.path).close()
       if (i % 50 === 49) await sleep(1)
     }
-    while (ended < 1000) await sleep(5)
-    expect(openFds()).toBeLessThan(before + FD_NOISE)
+    await expect.poll(() => ended).toBe(1000)
+    await expect.poll(openFds).toBeLessThan(before + FD_NOISE)
   })
 
   it('refuses connections, and says so, while there are no file descriptors left', async () => {

@@ -51,8 +51,7 @@ describe('messages', () => {
       const got: string[] = []
       to.onMessage = (data) => got.push(new TextDecoder().decode(data))
       for (let i = 0; i < 100; i++) from.send(bytes(`message ${i}`))
-      await sleep(20)
-      expect(got).toEqual(Array.from({ length: 100 }, (_, i) => `message ${i}`))
+      await expect.poll(() => got).toEqual(Array.from({ length: 100 }, (_, i) => `message ${i}`))
     }
   })
 
@@ -138,6 +137,7 @@ describe('the peer', () => {
     client.send(bytes('one'))
     client.send(bytes('two'))
     client.close()
+    await expect.poll(() => log.length).toBe(3)
     await sleep(30)
     expect(log).toEqual(['one', 'two', 'closed undefined'])
   })
@@ -157,6 +157,7 @@ describe('the peer', () => {
     client.close()
     server.send(bytes('late'))
     server.send(bytes('later'))
+    await expect.poll(() => ends.length).toBe(1)
     await sleep(30)
     expect(ends).toEqual([failure('ESEQPACKET_ENDED', { errno: 32, syscall: 'sendmsg' })])
   })
