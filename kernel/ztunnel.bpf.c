@@ -119,8 +119,11 @@ int ztunnel_tcp(struct bpf_sock_ops *ctx)
 		count_accepted(ctx, netns);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
-		if (ctx->args[1] == TCP_CLOSE && to_application(ctx, netns, &conn))
+		/* Whatever the maps say of the pod by now: it may have left, or be gone. */
+		if (ctx->args[1] == TCP_CLOSE) {
+			conn = client_tuple(ctx, netns);
 			end_exemption(&conn);
+		}
 		break;
 	}
 	return 1;

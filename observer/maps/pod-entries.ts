@@ -21,7 +21,15 @@ export const NO_ADDRESSES: PodAddresses = { ipv4: undefined, ipv6: undefined, mo
 
 type Maps = Pick<
   KernelMaps,
-  'addr_netns' | 'latest' | 'cgroup_pod' | 'netns_pod' | 'own_addr' | 'pod_stat' | 'pod_record' | 'seen_netns'
+  | 'addr_netns'
+  | 'exempt'
+  | 'latest'
+  | 'cgroup_pod'
+  | 'netns_pod'
+  | 'own_addr'
+  | 'pod_stat'
+  | 'pod_record'
+  | 'seen_netns'
 >
 
 export class PodEntries {
@@ -50,22 +58,27 @@ export class PodEntries {
   /**
    * The namespace's entry first: a hook that finds the cgroup's entry with this namespace looks no further.
    * Full maps throw NativeError EBPF_MAP_FULL, and the pod keeps the verdict that it had.
+   * @param addresses undefined: nobody has read them yet, and those that a former agent wrote stay; ztunnel may still
+   *   carry connections of a pod that leaves
    */
   write(
     cgroup: bigint,
     netns: bigint | undefined,
     verdict: Exclude<Verdict, 'none'>,
-    addresses: PodAddresses = NO_ADDRESSES,
+    addresses?: PodAddresses,
     traits: Traits = NO_TRAITS
   ): void {
+    const former =
+      addresses === undefined && netns !== undefined ? this.#maps.netns_pod.get(netns) : undefined
+    const { flags, ip } = former ?? placed(addresses ?? NO_ADDRESSES, traits)
     const entry: PodEntry = {
       version: layout.LAYOUT_VERSION,
       verdict: verdictNumber(verdict),
-      flags: flagsOf(addresses, traits),
+      flags,
       cgroup,
       netns: netns ?? 0n,
       since: hrtime.bigint(),
-      ip: [addresses.ipv4, addresses.ipv6].map((ip) => (ip === undefined ? NO_ADDRESS : addressOf(ip)))
+      ip
     }
     if (netns !== undefined) this.#maps.netns_pod.set(netns, entry)
     this.#maps.cgroup_pod.set(cgroup, entry)
@@ -98,6 +111,9 @@ export class PodEntries {
     )
     this.#maps.pod_stat.delete(netns)
     for (const key of this.#maps.latest.keys()) if (key.netns === netns) this.#maps.latest.delete(key)
+    // A probe's socket that closes later finds nobody at its address any more.
+    const { exempt } = this.#maps
+    exempt.deleteBatch(exempt.keys().filter((key) => key.netns === netns))
     this.#maps.netns_pod.delete(netns)
   }
 
@@ -124,6 +140,15 @@ export class PodEntries {
   unsee(cgroup: bigint): void {
     const seen = this.#maps.seen_netns.keys().filter((key) => key.cgroup === cgroup)
     this.#maps.seen_netns.deleteBatch(seen)
+  }
+}
+
+/** Where a pod is and how it is captured, as its entry says it. */
+function placed(addresses: PodAddresses, traits: Traits): Pick<PodEntry, 'flags' | 'ip'> {
+  const { ipv4, ipv6 } = addresses
+  return {
+    flags: flagsOf(addresses, traits),
+    ip: [ipv4, ipv6].map((ip) => (ip === undefined ? NO_ADDRESS : addressOf(ip)))
   }
 }
 

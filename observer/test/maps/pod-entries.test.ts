@@ -36,6 +36,18 @@ describe('the entries of a pod', () => {
     expect(entries.read(999n)).toEqual({ verdict: 'none', netns: undefined })
   })
 
+  it('keep the addresses that a former agent wrote until somebody has read them', () => {
+    const maps = podMaps()
+    const entries = new PodEntries(maps)
+    entries.write(CGROUP, NETNS, 'steer', ADDRESSES, { dns: true, bypassInbound: false })
+    const { ip, flags } = maps.netns_pod.get(NETNS) ?? {}
+    entries.write(CGROUP, NETNS, 'pass')
+    expect(maps.netns_pod.get(NETNS)).toMatchObject({ verdict: verdict.VERDICT_PASS, ip, flags })
+    entries.write(CGROUP, NETNS, 'pass', { ipv4: '10.0.0.2', ipv6: undefined, more: [] })
+    expect(maps.netns_pod.get(NETNS)).toMatchObject({ flags: 0 })
+    expect(maps.cgroup_pod.get(CGROUP)?.ip[0]).toEqual(addressOf('10.0.0.2'))
+  })
+
   it('do not steer by cgroup when the namespace’s did not fit', () => {
     const maps = { ...podMaps(), netns_pod: memoryMap('netns_pod', 0) }
     const entries = new PodEntries(maps)
@@ -62,6 +74,8 @@ describe('the entries of a pod', () => {
     entries.write(CGROUP, NETNS, 'steer', ADDRESSES)
     entries.writeNetns(NETNS, ADDRESSES, ADDRESSES)
     entries.record(CGROUP, RECORD)
+    const ends = { src: addressOf('10.0.0.9'), dst: addressOf('10.0.0.1'), sport: 1, dport: 2, pad: 0 }
+    maps.exempt.set({ netns: NETNS, ...ends }, 1n)
     entries.forget(CGROUP)
     entries.forgetNetns(NETNS, ADDRESSES)
     const { seen_netns, ...all } = maps
