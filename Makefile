@@ -77,14 +77,12 @@ build/zds_pb.ts: observer/ztunnel/zds.proto buf.gen.yaml | $(SETUP)
 	@touch $@
 
 BUNDLED := $(shell find observer native/lib -name '*.ts' -not -path '*/test/*' 2>/dev/null)
-# Some packages in the bundle are CommonJS and call require().
-REQUIRE := import { createRequire as bundleRequire } from 'node:module'; const require = bundleRequire(import.meta.url);
-
 bundle: build/sluice.mjs
-build/sluice.mjs: observer/cli/main.ts $(BUNDLED) build/contract.ts build/zds_pb.ts | $(SETUP)
-	esbuild $< --bundle --outfile=$@ --platform=node --format=esm --target=node24 --external:*.node \
-		--sourcemap=linked --metafile=build/bundle.json --log-level=warning --legal-comments=none \
-		"--banner:js=$(REQUIRE)"
+build/sluice.mjs: .ci/bundle.ts $(BUNDLED) build/contract.ts build/zds_pb.ts | $(SETUP)
+	$(NODE) $<
+
+# Made together.
+build/client-node.mjs: build/sluice.mjs
 
 build/sluice: .ci/launcher
 	@mkdir -p $(@D)
@@ -104,8 +102,8 @@ lint: $(GENERATED) | $(SETUP) ## Check format, promises and types; changes nothi
 format: | $(SETUP) ## Format the sources
 	biome check --write
 
-# skip-notes puts the reason of a skip where the json reporter writes it out.
-VITEST = vitest run --reporter=default --reporter=./.ci/skip-notes.ts --reporter=json
+# test-notes puts what the json reporter leaves out where it writes it: why a test was skipped, or tried again.
+VITEST = vitest run --reporter=default --reporter=./.ci/test-notes.ts --reporter=json
 
 TESTABLE := build $(KERNEL_TEST_OBJECTS) $(NATIVE_TEST_PROGRAMS) $(E2E_BINARIES)
 
@@ -136,7 +134,7 @@ bench: $(TESTABLE) ## Print the figures: connect, process events, join (root); A
 soak: $(TESTABLE) ## Traffic while everything is killed, joins and leaves (root); ARGS='--seconds N --seed N', else 10 minutes
 	@$(NODE) e2e/soak/main.ts $(ARGS)
 
-INSTALLED := build/sluice build/sluice.mjs build/sluice.mjs.map build/sluice.node build/THIRD-PARTY-NOTICES LICENSE
+INSTALLED := build/sluice build/sluice.mjs build/sluice.mjs.map build/client-node.mjs build/sluice.node build/THIRD-PARTY-NOTICES LICENSE
 
 install: build build/THIRD-PARTY-NOTICES ## Install below PREFIX (default /usr/local)
 	install -d $(DESTDIR)$(PREFIX)/lib/sluice/kernel $(DESTDIR)$(PREFIX)/bin

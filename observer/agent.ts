@@ -3,9 +3,11 @@
 
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { FileLock, SeqpacketServer } from '#native'
 import { Agent } from './agent/agent.ts'
+import type { Cluster } from './agent/cluster.ts'
 import { KernelSide } from './agent/kernel-side.ts'
 import { surveyNode } from './agent/node.ts'
 import type { Config } from './config/schema.ts'
@@ -17,9 +19,12 @@ import type { Facts } from './metrics/facts.ts'
 import type { OpenMetrics } from './metrics/open.ts'
 import { manifestSource } from './sources/manifest/manifest.ts'
 
+/** Pods are told no longer than this that they are captured no more. */
+const WITHDRAWAL_MS = 5_000
+
 /**
  * Runs until SIGTERM or SIGINT. What it has made in the kernel stays: the next agent takes it over, and
- * `sluice cleanup` removes it.
+ * `sluice cleanup` removes it, as does an agent whose DaemonSet was deleted.
  *
  * @throws SluiceError for what keeps it from starting
  */
@@ -29,6 +34,7 @@ export async function runAgent(config: Config, log: Logger): Promise<void> {
   using _socket = lockOf(`${config.controlSocket}.lock`)
   const directory = kernelObjects()
   if (directory === undefined) throw new SluiceError('SLUICE_ERR_HOOKS_MISSING')
+  const cluster = await clusterOf(config, log)
   const surveyed = await surveyNode(config.bpffs)
   const pins = pinPaths(config)
   mkdirSync(pins.root, { recursive: true })
@@ -42,18 +48,40 @@ export async function runAgent(config: Config, log: Logger): Promise<void> {
     log,
     node,
     kernel,
-    source: manifestSource(config.manifest.directory),
+    source: cluster?.source ?? manifestSource(config.manifest.directory),
+    identity: cluster?.identity,
+    publish: cluster && ((move) => cluster.publisher.heard(move)),
     listen: (path, options, onConnection) => SeqpacketServer.listen(path, options, onConnection)
   })
   const metrics = await metricsOf(config, () => agent.facts, clock, log)
+  let uninstalled = false
   try {
     await agent.start()
     await Promise.race([stopRequested(), agent.failure])
-    log.info('agent ends; pods stay steered')
+    uninstalled = (await cluster?.isUninstalled()) ?? false
+    if (uninstalled) await within(WITHDRAWAL_MS, cluster?.publisher.withdraw(agent.facts.states))
+    else log.info('agent ends; pods stay steered')
   } finally {
     await metrics?.close()
     await agent.close()
+    cluster?.close()
   }
+  if (uninstalled) await takeBack(config, log)
+}
+
+async function clusterOf(config: Config, log: Logger): Promise<Cluster | undefined> {
+  if (config.source !== 'kubernetes') return undefined
+  const { openCluster } = await import('./agent/cluster.ts')
+  return openCluster(config, log)
+}
+
+async function takeBack(config: Config, log: Logger): Promise<void> {
+  const { cleanup } = await import('./cleanup.ts')
+  log.info({ removed: await cleanup(config, log) }, 'agent ends for good; what it has made is removed')
+}
+
+async function within(ms: number, work: Promise<void> | undefined): Promise<void> {
+  await Promise.race([work, sleep(ms, undefined, { ref: false })])
 }
 
 async function metricsOf(

@@ -63,7 +63,7 @@ export class Agent {
     })
     this.#problems = new Problems(log)
     this.#eventsLost = kernel.eventsLost
-    const policy = selectionPolicy(config)
+    const policy = selectionPolicy(config, parts.identity)
     this.#roster = new Roster({
       strict: config.strict,
       select: selection(config, policy),
@@ -178,12 +178,14 @@ export class Agent {
   #hear(fact: Fact): void {
     if (fact.kind === 'answer') this.#parts.clock.ended(fact.uid, fact.input)
     if (fact.kind === 'netns-seen') this.#reconciler.saw(fact.cgroup, fact.pid)
-    for (const { state, effects } of this.#roster.hear(fact)) {
+    for (const move of this.#roster.hear(fact)) {
+      const { state, effects } = move
       if (state.cgroup !== undefined) this.#parts.kernel.entries.record(state.cgroup.id, recordOf(state))
       for (const effect of effects) {
         this.#parts.clock.began(state.uid, effect)
         this.#reconciler.perform(effect, state)
       }
+      this.#parts.publish?.(move)
     }
     if (fact.kind === 'synced') this.#synced()
     if (fact.kind === 'answer' && fact.input.kind === 'enrolled') this.#patrol.visit(fact.uid)

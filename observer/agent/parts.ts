@@ -2,7 +2,9 @@
 
 import type { Logger } from 'pino'
 import type { Config } from '../config/schema.ts'
+import type { ComponentIdentity } from '../membership/policy.ts'
 import type { EffectClock } from '../metrics/effect-clock.ts'
+import type { Move } from '../pods/roster.ts'
 import type { PodSource } from '../sources/source.ts'
 import type { Listen } from '../ztunnel/server.ts'
 import type { KernelSide } from './kernel-side.ts'
@@ -15,6 +17,10 @@ export interface AgentParts {
   readonly node: Node
   readonly kernel: KernelSide
   readonly source: PodSource
+  /** This agent, where it runs as a pod. */
+  readonly identity?: ComponentIdentity | undefined
+  /** Hears each step of each pod. */
+  readonly publish?: ((move: Move) => void) | undefined
   readonly listen: Listen
   readonly clock: EffectClock
 }

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Config } from '../config/schema.ts'
-import { SluiceError } from '../errors/error.ts'
 import { createLogger } from '../log/logger.ts'
 import { EXIT, type ExitCode } from './exit.ts'
 
 export async function agentCommand(config: Config): Promise<ExitCode> {
   const logger = createLogger(config.log)
   try {
-    if (config.source !== 'manifest')
-      throw new SluiceError('SLUICE_ERR_SOURCE_UNAVAILABLE', { source: config.source })
     const { runAgent } = await import('../agent.ts')
     await runAgent(config, logger)
     return EXIT.fine

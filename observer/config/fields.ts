@@ -132,6 +132,14 @@ export function namespaceName(fallback: string, description: string) {
     .register(notes, { description, accepted: 'the name of a namespace' })
 }
 
+export function optionalNamespaceName(description: string) {
+  return z
+    .string()
+    .regex(LABEL)
+    .optional()
+    .register(notes, { description, accepted: 'the name of a namespace' })
+}
+
 export function namespaceNames(fallback: string[], description: string) {
   return z
     .array(z.string().regex(LABEL))
@@ -144,6 +152,14 @@ export function objectName(fallback: string, description: string) {
     .string()
     .regex(SUBDOMAIN)
     .prefault(fallback)
+    .register(notes, { description, accepted: 'the name of a Kubernetes object' })
+}
+
+export function optionalObjectName(description: string) {
+  return z
+    .string()
+    .regex(SUBDOMAIN)
+    .optional()
     .register(notes, { description, accepted: 'the name of a Kubernetes object' })
 }
 

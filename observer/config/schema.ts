@@ -11,6 +11,8 @@ import {
   namespaceName,
   namespaceNames,
   objectName,
+  optionalNamespaceName,
+  optionalObjectName,
   optionalPath,
   path,
   paths,
@@ -40,6 +42,25 @@ export const schema = z.strictObject({
     directory: path(
       '/etc/sluice/manifests',
       'The manifest source reads Namespace and Pod YAML here and watches it.'
+    )
+  }),
+  kubernetes: group({
+    kubeconfig: optionalPath(
+      "A kubeconfig file. Unset: what KUBECONFIG names, or the service account of the agent's pod."
+    ),
+    nodeName: optionalObjectName(
+      'This node, as the API server calls it. Unset: NODE_NAME in the environment, or the host name.'
+    ),
+    namespace: optionalNamespaceName(
+      "Namespace of the agent's own pod. Unset: that of its service account or context."
+    ),
+    serviceAccount: objectName(
+      'sluice',
+      "Service account of the agent's own pod, which is never in the mesh."
+    ),
+    daemonSet: objectName(
+      'sluice',
+      'The DaemonSet that the agent belongs to: when it is gone, an agent that ends takes back what it has made.'
     )
   }),
   cgroupRoots: paths(

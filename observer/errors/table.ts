@@ -41,6 +41,23 @@ export const ERRORS = {
     message: 'cgroup {path} of the kubelet also holds {programs}',
     remedy: 'give the kubelet a cgroup of its own: until then its probes go through ztunnel'
   },
+  SLUICE_ERR_KUBERNETES_ANSWER: {
+    message: '{resource} cannot be followed at {server}',
+    remedy: 'see whether the API server can be reached from here; until then what it said last stays in force'
+  },
+  SLUICE_ERR_KUBERNETES_CONFIG: {
+    message: 'configuration of the API server ({path}) cannot be used',
+    remedy:
+      'run the agent in a pod with a service account, or name a kubeconfig file with kubernetes.kubeconfig'
+  },
+  SLUICE_ERR_KUBERNETES_DENIED: {
+    message: 'API server {server} denies access to {resource}',
+    remedy: 'let the service account of the agent get, list and watch pods and namespaces, as its chart does'
+  },
+  SLUICE_ERR_KUBERNETES_OBJECT: {
+    message: '{origin}: {problems}',
+    remedy: 'none is known: report it with the object; until then what was known of it stays in force'
+  },
   SLUICE_ERR_NETNS_NO_ADDRESS: {
     message: 'pod has no address yet',
     remedy: 'none is needed while its network is set up; otherwise see the log of the CNI plugin'
@@ -163,10 +180,6 @@ export const ERRORS = {
     message: 'pinned state {path} cannot be read',
     remedy:
       'run as root on the node itself; a directory of another version is removed by the sluice that made it'
-  },
-  SLUICE_ERR_SOURCE_UNAVAILABLE: {
-    message: 'source {source} is not available in this version',
-    remedy: 'set source to manifest'
   },
   SLUICE_ERR_ZDS_CLOSED: {
     message: 'ZDS server was closed before ztunnel had answered for pod {pod}',

@@ -30,7 +30,15 @@ export type Input =
   /** The hold warning's time has passed. */
   | { readonly kind: 'overdue'; readonly epoch: number }
 
-export type Announcement = 'joined' | 'left' | 'failed' | 'unjudged' | 'warning' | 'observed'
+export type Announcement =
+  | 'joined'
+  | 'left'
+  | 'failed'
+  | 'unjudged'
+  | 'warning'
+  | 'observed'
+  /** It was asked for, and its sockets are not this kernel's. */
+  | 'unsupported'
 
 export type Effect =
   /** Find the pod's network namespace among its processes; answered by `located`. */

@@ -68,7 +68,13 @@ function judged(
     ({ message }): Effect => ({ do: 'announce', what: 'warning', message: `${podRef(pod)}: ${message}` })
   )
   const next: PodState = { ...state, pod, membership, listed: true }
-  return after(warnings, isRecaptured(state, membership) ? enrol(next) : settle(next, circumstances))
+  const told = [...warnings, ...unsupported(state, membership)]
+  return after(told, isRecaptured(state, membership) ? enrol(next) : settle(next, circumstances))
+}
+
+function unsupported({ membership: former }: PodState, { decision, reason }: Membership): Effect[] {
+  if (decision !== 'unsupported' || former?.decision === decision) return []
+  return [{ do: 'announce', what: 'unsupported', message: reason }]
 }
 
 /** A steered pod wants to be captured otherwise: enrolling again changes that, and nothing pauses. */

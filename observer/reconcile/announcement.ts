@@ -12,7 +12,8 @@ const SENTENCES = {
   failed: 'pod could not be enrolled',
   unjudged: 'pod is held and no source names it',
   warning: 'pod is marked inconsistently',
-  observed: 'pod would be steered'
+  observed: 'pod would be steered',
+  unsupported: 'pod cannot be steered'
 } as const
 
 export function announce(

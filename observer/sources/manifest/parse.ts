@@ -12,7 +12,7 @@ import {
   namespaceSchema,
   podOf,
   podSchema
-} from './schema.ts'
+} from '../schema.ts'
 
 export type ManifestObject = { readonly origin: string } & (
   | { readonly kind: 'pod'; readonly pod: Pod }

@@ -84,16 +84,17 @@ describe('settings', () => {
 })
 
 describe('agent', () => {
-  it('says in its log that the kubernetes source is not there yet', () => {
-    const { status, stderr } = sluice(['agent', '--source', 'kubernetes'])
+  it('says in its log what it cannot use of a configuration of the API server', () => {
+    const kubeconfig = join(directory, 'none')
+    const sockets = ['--control-socket', join(directory, 's'), '--zds.socket', join(directory, 'z')]
+    const { status, stderr } = sluice([
+      ...['agent', '--source', 'kubernetes', '--kubernetes.kubeconfig', kubeconfig],
+      ...sockets
+    ])
     expect(status).toBe(2)
     expect(JSON.parse(stderr)).toMatchObject({
       level: 'fatal',
-      err: {
-        code: 'SLUICE_ERR_SOURCE_UNAVAILABLE',
-        message: 'source kubernetes is not available in this version',
-        remedy: 'set source to manifest'
-      }
+      err: { code: 'SLUICE_ERR_KUBERNETES_CONFIG', message: expect.stringContaining('ENOENT') }
     })
   })
 })

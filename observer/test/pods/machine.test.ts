@@ -91,7 +91,16 @@ const TABLE: Record<Name, Record<Phase, string>> = {
     SAME
   ),
   'judged out': row(SAME, SAME, LEAVE, LEAVE, LEAVE, LEAVE, SAME, LEAVE),
-  'judged unsupported': row(SAME, SAME, LEAVE, LEAVE, LEAVE, LEAVE, SAME, LEAVE),
+  'judged unsupported': row(
+    'known none: announce',
+    'outside pass: announce',
+    'leaving pass: announce leave',
+    'leaving pass: announce leave',
+    'leaving pass: announce leave',
+    'leaving pass: announce leave',
+    'leaving pass: announce',
+    'leaving pass: announce leave'
+  ),
   unlisted: row(SAME, SAME, SAME, SAME, SAME, SAME, SAME, SAME),
   'cgroup found': row('held held: judge locate', SAME, SAME, SAME, SAME, SAME, SAME, SAME),
   'cgroup made again': row(
@@ -322,5 +331,16 @@ describe('a warning of the selection', () => {
     expect(first.effects).toEqual([{ do: 'announce', what: 'warning', message: 'shop/cart: a' }])
     const again = step(first.state, warned('a', 'b'), LENIENT)
     expect(again.effects).toEqual([{ do: 'announce', what: 'warning', message: 'shop/cart: b' }])
+  })
+})
+
+describe("a pod whose sockets are not the node kernel's", () => {
+  it('is told of once', () => {
+    const judgement = { kind: 'judged', pod: pod(), membership: membership('unsupported') } as const
+    const first = step(inPhase('outside'), judgement, LENIENT)
+    expect(first.effects).toEqual([
+      { do: 'announce', what: 'unsupported', message: judgement.membership.reason }
+    ])
+    expect(step(first.state, judgement, LENIENT).effects).toEqual([])
   })
 })

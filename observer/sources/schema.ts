@@ -3,7 +3,7 @@
 
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import type { Namespace, Pod } from '../../pods/pod.ts'
+import type { Namespace, Pod } from '../pods/pod.ts'
 
 const text = z.string().min(1, { error: 'must not be empty' })
 const address = z.string().refine((ip) => ip === '' || isIP(ip) !== 0, { error: 'is not an IP address' })
@@ -25,6 +25,7 @@ export const podSchema = z.object({
     name: text,
     namespace: optional(text),
     uid: optional(text),
+    resourceVersion: optional(z.string()),
     labels: strings,
     annotations: strings
   }),
@@ -71,6 +72,7 @@ export function podOf(
     ips: (listed.length > 0 ? listed : [status?.podIP ?? '']).filter((ip) => ip !== ''),
     phase: status?.phase ?? 'Unknown',
     runtimeClass: spec?.runtimeClassName,
+    resourceVersion: metadata.resourceVersion,
     origin
   }
 }

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bundles the command, build/sluice.mjs, and beside it build/client-node.mjs, which is loaded only when pods come
+// from an API server. build/bundle.json says what is in both.
+
+import { writeFileSync } from 'node:fs'
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
+
+const CLIENT = '@kubernetes/client-node'
+const CLIENT_FILE = './client-node.mjs'
+
+const common: BuildOptions = {
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node24',
+  metafile: true,
+  logLevel: 'warning',
+  legalComments: 'none',
+  // Some packages are CommonJS and call require().
+  banner: {
+    js: "import { createRequire as bundleRequire } from 'node:module'; const require = bundleRequire(import.meta.url);"
+  }
+}
+
+const clientApart: Plugin = {
+  name: 'client-apart',
+  setup({ onResolve }) {
+    onResolve({ filter: new RegExp(`^${CLIENT}$`) }, () => ({ path: CLIENT_FILE, external: true }))
+  }
+}
+
+/**
+ * Of the client, what reads configurations: the generated classes of every Kubernetes object and the HTTP stack that
+ * nobody calls would be 2 MB of code and 15 MiB of memory.
+ */
+const configurationOnly: Plugin = {
+  name: 'configuration-only',
+  setup({ onResolve, onLoad, resolve }) {
+    onResolve({ filter: /^undici$/ }, ({ path }) => ({ path, namespace: 'left-out' }))
+    onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'module.exports = {}' }))
+    onResolve({ filter: /.*/ }, async ({ path, pluginData, ...from }) => {
+      if (pluginData === 'resolved' || !(from.importer + path).includes(CLIENT)) return undefined
+      const found = await resolve(path, { ...from, pluginData: 'resolved' })
+      return found.path.includes(`node_modules/${CLIENT}/`) ? { ...found, sideEffects: false } : found
+    })
+  }
+}
+
+const bundles: readonly BuildOptions[] = [
+  {
+    entryPoints: ['observer/cli/main.ts'],
+    outfile: 'build/sluice.mjs',
+    sourcemap: 'linked',
+    external: ['*.node'],
+    plugins: [clientApart]
+  },
+  {
+    stdin: { contents: `export { KubeConfig } from '${CLIENT}'`, resolveDir: '.' },
+    outfile: `build/${CLIENT_FILE}`,
+    plugins: [configurationOnly]
+  }
+]
+
+const results = await Promise.all(bundles.map((bundle) => build({ ...common, ...bundle })))
+const metafiles = results.flatMap(({ metafile }) => (metafile === undefined ? [] : [metafile]))
+const metafile: Metafile = {
+  inputs: Object.assign({}, ...metafiles.map(({ inputs }) => inputs)) as Metafile['inputs'],
+  outputs: Object.assign({}, ...metafiles.map(({ outputs }) => outputs)) as Metafile['outputs']
+}
+writeFileSync('build/bundle.json', JSON.stringify(metafile))
