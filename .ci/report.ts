@@ -4,6 +4,8 @@ export interface Outcome {
   passed: number
   failed: number
   skipped: { test: string; reason: string | undefined }[]
+  /** Passed, but only when tried again. */
+  secondTry: { test: string; failure: string }[]
   /** What failed besides single tests: a file that did not load, a worker that crashed. */
   broken: string[]
 }
@@ -11,7 +13,7 @@ export interface Outcome {
 interface Assertion {
   fullName: string
   status: string
-  meta?: { skipReason?: string }
+  meta?: { skipReason?: string; firstFailure?: string }
 }
 
 interface Report {
@@ -21,10 +23,12 @@ interface Report {
 /** Counts one vitest json report. A report without a single test is broken. Throws SyntaxError if it is not JSON. */
 export function countReport(text: string): Outcome {
   const report = JSON.parse(text) as Report
-  const outcome: Outcome = { passed: 0, failed: 0, skipped: [], broken: [] }
+  const outcome: Outcome = { passed: 0, failed: 0, skipped: [], secondTry: [], broken: [] }
   for (const file of report.testResults) {
     let failedHere = 0
     for (const test of file.assertionResults) {
+      const failure = test.meta?.firstFailure
+      if (failure !== undefined) outcome.secondTry.push({ test: test.fullName, failure })
       if (test.status === 'passed') outcome.passed++
       else if (test.status === 'failed') failedHere++
       else outcome.skipped.push({ test: test.fullName, reason: test.meta?.skipReason })

@@ -16,7 +16,7 @@ function readOutcome(layer: string): Outcome {
     return outcome
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error)
-    return { passed: 0, failed: 0, skipped: [], broken: [`no usable report: ${cause}`] }
+    return { passed: 0, failed: 0, skipped: [], secondTry: [], broken: [`no usable report: ${cause}`] }
   }
 }
 
@@ -26,6 +26,7 @@ const { values, positionals } = parseArgs({
 })
 
 const total = { passed: 0, failed: 0, skipped: 0 }
+const secondTry: string[] = []
 for (const layer of positionals) {
   const outcome = readOutcome(layer)
   const unexplained = outcome.skipped.filter(({ reason }) => reason === undefined)
@@ -35,12 +36,17 @@ for (const layer of positionals) {
   for (const { test, reason } of outcome.skipped) {
     console.log(`${layer}: skipped: ${test}: ${reason ?? 'no reason given, counted as a failure'}`)
   }
+  for (const { test, failure } of outcome.secondTry) {
+    console.log(`${layer}: passed on a second try: ${test}: ${failure.split('\n', 1)[0]}`)
+  }
   console.log(`${layer}: ${outcome.passed} passed, ${failed} failed, ${skipped} skipped`)
+  secondTry.push(...outcome.secondTry.map(({ test }) => test))
   total.passed += outcome.passed
   total.failed += failed
   total.skipped += skipped
 }
 for (const step of values.failed) console.log(`${step}: failed`)
 total.failed += values.failed.length
+if (secondTry.length > 0) console.log(`${secondTry.length} passed on a second try: ${secondTry.join('; ')}`)
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0

@@ -2,16 +2,16 @@
 import { describe, expect, it } from 'vitest'
 import { countReport } from '../report.ts'
 
-function report(files: { status: string; tests: [string, string?][] }[]): string {
+function report(files: { status: string; tests: [string, (string | undefined)?, string?][] }[]): string {
   return JSON.stringify({
     testResults: files.map(({ status, tests }) => ({
       name: 'a.test.ts',
       status,
       message: '',
-      assertionResults: tests.map(([state, skipReason]) => ({
+      assertionResults: tests.map(([state, skipReason, firstFailure]) => ({
         fullName: 'a test',
         status: state,
-        meta: { skipReason }
+        meta: { skipReason, firstFailure }
       }))
     }))
   })
@@ -32,7 +32,17 @@ describe('counting a report', () => {
         { test: 'a test', reason: 'no MPTCP' },
         { test: 'a test', reason: undefined }
       ],
+      secondTry: [],
       broken: []
+    })
+  })
+
+  it('names what passed only when it was tried again, and counts it once', () => {
+    const text = report([{ status: 'passed', tests: [['passed', undefined, 'was 1'], ['passed']] }])
+    expect(countReport(text)).toMatchObject({
+      passed: 2,
+      failed: 0,
+      secondTry: [{ test: 'a test', failure: 'was 1' }]
     })
   })
 

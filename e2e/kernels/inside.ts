@@ -57,7 +57,7 @@ async function main(reports: string): Promise<void> {
       `--project=${layer}`,
       '--no-color',
       '--reporter=default',
-      '--reporter=./.ci/skip-notes.ts',
+      '--reporter=./.ci/test-notes.ts',
       '--reporter=json',
       `--outputFile.json=${at(`${layer}.json`)}`,
       ...(layer === 'netns' ? plan.netns : [])
