@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { lackingFeature, OLDEST_KERNEL } from './lacking.ts'
 import type { CheckResult, Probe } from './result.ts'
 import { present } from './result.ts'
 
@@ -25,8 +26,12 @@ export interface KernelTrial {
 const MEANING: Readonly<Record<string, string>> = {
   observe: 'new pods are not seen, and not held until they are enrolled',
   connect: 'nothing is steered',
+  dns: "an answer seems to come from ztunnel's resolver, which musl refuses",
   guard: 'a pod could take its connections off their way after connect()',
+  kubelet: "the kubelet's probes do not pass ztunnel by",
+  level: 'an agent in a container cannot tell how deep pods lie',
   lookup: "connections do not reach ztunnel's listeners",
+  sendmsg: "questions by UDP do not reach ztunnel's resolver",
   ztunnel: "ztunnel's own connections are not recognised"
 }
 
@@ -85,9 +90,14 @@ function objectResults(name: string, load: () => LoadedObject, { withCgroup }: K
     )
     return results
   } catch (error) {
-    const remedy =
-      'see docs/design.md for the kernels that Sluice runs on; SLUICE_LOG__LEVEL=debug shows the whole log'
-    return [{ feature, status: 'missing', found: reason(error), meaning, remedy }]
+    const refusal = reason(error)
+    const lacking = lackingFeature(name, refusal)
+    if (lacking === undefined) {
+      const remedy = 'SLUICE_LOG__LEVEL=debug shows the whole log'
+      return [{ feature, status: 'missing', found: refusal, meaning, remedy }]
+    }
+    const remedy = `use Linux ${OLDEST_KERNEL} or newer`
+    return [{ feature, status: 'missing', found: `no ${lacking}: ${refusal}`, meaning, remedy }]
   }
 }
 

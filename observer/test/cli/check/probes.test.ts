@@ -140,6 +140,25 @@ describe('kernel objects', () => {
   })
 
   it.each([
+    ['connect', 'program connect4: invalid func unknown#187', 'bpf_set_retval (5.18)'],
+    ['sendmsg', 'program sendmsg4: unknown func bpf_set_retval#187', 'bpf_set_retval (5.18)'],
+    ['lookup', 'program lookup: invalid bpf_context access off=64 size=4', 'listener lookup (5.17)'],
+    ['guard', 'program setsockopt: unknown func bpf_get_current_ancestor_cgroup_id#123', '(6.1)'],
+    ['ztunnel', 'program ztunnel_tcp: unknown func bpf_get_netns_cookie#122', 'sockops (5.15)'],
+    ['observe', 'failed to resolve CO-RE relocation <byte_off> [115] struct net.net_cookie', '(5.12)']
+  ])('that an older kernel refuses name what it lacks: %s', (name, refusal, lacking) => {
+    const [, line] = results(fail('unused'), { objects: new Map([[name, fail(refusal)]]) })
+    expect(line).toMatchObject({
+      feature: `program ${name}`,
+      status: 'missing',
+      found: expect.stringMatching(/^no .*: program|^no .*: failed/),
+      remedy: 'use Linux 6.1 or newer'
+    })
+    expect(line?.found).toContain(lacking)
+    expect(line?.found).toContain(refusal)
+  })
+
+  it.each([
     ['cgroup', { tryCgroup: fail('EPERM') }, 'BPF_F_ALLOW_MULTI'],
     ['tracepoint', { tryTracing: fail('EPERM') }, 'CAP_PERFMON'],
     ['ring buffer', { tryRingBuffer: fail('EINVAL') }, '5.8']
