@@ -131,6 +131,8 @@ demo: $(TESTABLE) ## Show two pods, a ztunnel stand-in and the agent at work (ro
 bench: $(TESTABLE) ## Print the figures: connect, process events, join (root); ARGS=--quick in a minute
 	@$(NODE) e2e/bench/main.ts $(ARGS)
 
+include e2e/kernels/kernels.mk
+
 soak: $(TESTABLE) ## Traffic while everything is killed, joins and leaves (root); ARGS='--seconds N --seed N', else 10 minutes
 	@$(NODE) e2e/soak/main.ts $(ARGS)
 

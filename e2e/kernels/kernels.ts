@@ -14,7 +14,13 @@ export const KERNELS: readonly Kernel[] = [
   {
     series: '5.10',
     suites: ['bullseye'],
-    lacks: ['bpf_set_retval (5.18)', 'bpf_get_netns_cookie (5.15)', 'ingress_ifindex (5.17)']
+    lacks: [
+      'bpf_set_retval (5.18)',
+      'ingress_ifindex of a listener lookup (5.17)',
+      'bpf_get_current_ancestor_cgroup_id for socket options (6.1)',
+      'bpf_get_netns_cookie for sockops (5.15)',
+      'cookies of network namespaces (5.12)'
+    ]
   }
 ]
 
