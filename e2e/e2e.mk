@@ -56,6 +56,6 @@ build/xds_pb.ts: e2e/cluster/xds/xds.proto buf.gen.yaml | $(SETUP)
 	buf generate $(<D) --template buf.gen.yaml --output .
 	@touch $@
 
-test-cluster: setup-cluster build/xds_pb.ts build $(E2E_BINARIES) ## Run the tests on a Kubernetes node; KUBECONFIG: on another cluster (root)
+test-cluster: setup-cluster build/xds_pb.ts build image $(E2E_BINARIES) ## Run the tests on a Kubernetes node; KUBECONFIG: on another cluster (root)
 	@mkdir -p reports
 	$(VITEST) --project cluster --outputFile.json=reports/cluster.json $(ARGS)

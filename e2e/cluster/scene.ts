@@ -4,19 +4,20 @@
 import { afterAll, inject } from 'vitest'
 import { Api } from './kube/api.ts'
 import { CommandLine } from './kube/kubectl.ts'
-import { TestNamespace } from './kube/namespace.ts'
+import { type About, TestNamespace } from './kube/namespace.ts'
+import { ZtunnelLog } from './mesh/connections.ts'
+import { Sluice } from './mesh/sluice.ts'
 import type { ClusterState } from './node/state.ts'
 
 export interface Scene {
   readonly api: Api
   readonly kubectl: CommandLine
+  readonly sluice: Sluice
+  readonly ztunnel: ZtunnelLog
   /** The node on this machine, if it is one. */
   readonly state: ClusterState | null
   /** Makes a namespace that is removed after the file's tests. */
-  readonly namespace: (
-    name: string,
-    about?: Parameters<typeof TestNamespace.create>[3]
-  ) => Promise<TestNamespace>
+  readonly namespace: (name: string, about?: About) => Promise<TestNamespace>
 }
 
 export function openScene(): Scene {
@@ -29,9 +30,11 @@ export function openScene(): Scene {
     api.close()
   })
   const namespace: Scene['namespace'] = async (name, about) => {
-    const namespace = await TestNamespace.create(api, kubectl, name, about)
+    const namespace = new TestNamespace(api, kubectl, name)
     made.push(namespace)
+    await namespace.make(about)
     return namespace
   }
-  return { api, kubectl, state: inject('state'), namespace }
+  const sluice = new Sluice(api, kubectl)
+  return { api, kubectl, sluice, ztunnel: new ZtunnelLog(api), state: inject('state'), namespace }
 }

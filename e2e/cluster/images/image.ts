@@ -12,7 +12,8 @@ export interface Image {
   readonly files: readonly TarEntry[]
 }
 
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
+/** As images name it. */
+export const ARCHITECTURE = process.arch === 'x64' ? 'amd64' : process.arch
 
 interface Blob {
   readonly mediaType: string
@@ -37,7 +38,7 @@ function described({ mediaType, digest, size }: Blob): Omit<Blob, 'content'> {
 export function archive({ name, entrypoint, files }: Image): Buffer {
   const layer = blob('layer.v1.tar', tar(files))
   const config = json('config', {
-    architecture: ARCHITECTURES[process.arch],
+    architecture: ARCHITECTURE,
     os: 'linux',
     config: { Entrypoint: entrypoint, Env: ['PATH=/bin'] },
     rootfs: { type: 'layers', diff_ids: [layer.digest] }

@@ -6,12 +6,17 @@ import type { CommandLine } from './kubectl.ts'
 import { type AppOptions, appSpec, Pod } from './pod.ts'
 import { until } from './until.ts'
 
+export interface About {
+  readonly labels?: Record<string, string>
+  readonly annotations?: Record<string, string>
+}
+
 export class TestNamespace {
   readonly name: string
   readonly #api: Api
   readonly #kubectl: CommandLine
 
-  private constructor(api: Api, kubectl: CommandLine, name: string) {
+  constructor(api: Api, kubectl: CommandLine, name: string) {
     this.#api = api
     this.#kubectl = kubectl
     this.name = name
@@ -22,18 +27,11 @@ export class TestNamespace {
   }
 
   /** Makes it, and waits until pods can be made in it. */
-  static async create(
-    api: Api,
-    kubectl: CommandLine,
-    name: string,
-    about: { labels?: Record<string, string>; annotations?: Record<string, string> } = {}
-  ): Promise<TestNamespace> {
-    const namespace = new TestNamespace(api, kubectl, name)
-    await api.ask('POST', '/api/v1/namespaces', { metadata: { name, ...about } })
-    await until(`namespace ${name} has its service account`, () =>
-      api.find(`${namespace.path}/serviceaccounts/default`)
+  async make(about: About = {}): Promise<void> {
+    await this.#api.ask('POST', '/api/v1/namespaces', { metadata: { name: this.name, ...about } })
+    await until(`namespace ${this.name} has its service account`, () =>
+      this.#api.find(`${this.path}/serviceaccounts/default`)
     )
-    return namespace
   }
 
   pod(name: string): Pod {

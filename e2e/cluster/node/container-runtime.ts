@@ -72,3 +72,7 @@ function ctr(state: ClusterState, ...args: readonly string[]): string[] {
 export async function importImage(state: ClusterState, archive: string): Promise<void> {
   await mustOnNode(state, ctr(state, 'images', 'import', archive))
 }
+
+export async function tagImage(state: ClusterState, name: string, other: string): Promise<void> {
+  await mustOnNode(state, ctr(state, 'images', 'tag', '--force', name, other))
+}

@@ -16,6 +16,7 @@ export const ADDRESS = 'type.googleapis.com/istio.workload.Address'
 export const AUTHORIZATION = 'type.googleapis.com/istio.security.Authorization'
 
 const HBONE = 1
+const NAMESPACE = 1
 const DENY = 1
 const REDIRECTION = 'ambient.istio.io/redirection'
 
@@ -68,16 +69,11 @@ export function workload(pod: V1Pod): XdsResource | undefined {
   return resource(ADDRESS, uid, AddressSchema, address)
 }
 
-/** Connections without a certificate are denied, in every pod. */
-export function strictPolicy(): XdsResource {
+/** Connections without a certificate are denied in the pods of a namespace. */
+export function strictPolicy(namespace: string): XdsResource {
   const notPrincipals = [{ matchType: { case: 'presence', value: {} } }]
   const rules = [{ clauses: [{ matches: [{ notPrincipals }] }] }]
-  const policy = create(AuthorizationSchema, {
-    name: 'strict',
-    namespace: '',
-    scope: 0,
-    action: DENY,
-    rules
-  } as never)
-  return resource(AUTHORIZATION, '/strict', AuthorizationSchema, policy)
+  const policy = { name: 'strict', namespace, scope: NAMESPACE, action: DENY, rules }
+  const message = create(AuthorizationSchema, policy as never)
+  return resource(AUTHORIZATION, `${namespace}/strict`, AuthorizationSchema, message)
 }

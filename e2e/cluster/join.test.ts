@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is in the mesh, and since when: labels, annotations, new pods.
+
+import type { CoreV1EventList } from '@kubernetes/client-node'
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { TestNamespace } from './kube/namespace.ts'
+import type { Pod } from './kube/pod.ts'
+import { until } from './kube/until.ts'
+import { AMBIENT, MODE, REDIRECTION } from './mesh/names.ts'
+import { openScene } from './scene.ts'
+
+const scene = openScene()
+
+let server: Pod
+let address: string
+
+beforeAll(async () => {
+  await scene.sluice.install()
+  const outside = await scene.namespace('join-outside')
+  server = await outside.run('server')
+  const [first = ''] = await server.addresses()
+  address = first
+})
+
+function redirection(pod: Pod): Promise<string | undefined> {
+  return pod.object().then((object) => object?.metadata?.annotations?.[REDIRECTION])
+}
+
+async function untilJoined(pod: Pod): Promise<void> {
+  await pod.until('joined', ({ metadata }) => metadata?.annotations?.[REDIRECTION] === 'enabled')
+}
+
+async function untilLeft(pod: Pod): Promise<void> {
+  await pod.until('left', ({ metadata }) => metadata?.annotations?.[REDIRECTION] === undefined)
+  await scene.sluice.untilPod(pod, ['outside'])
+}
+
+/** Dials the server, and finds the same connection, by its own port, in ztunnel's log. */
+async function expectSteered(pod: Pod): Promise<void> {
+  const { ok, local } = await pod.connect(address, 8080)
+  expect(ok).toBe(true)
+  await scene.ztunnel.waitFor({ direction: 'outbound', src: local ?? '', dst: `${address}:8080` })
+}
+
+/** Dials the server, which sees the client's own port: nobody was between. */
+async function expectPlain(pod: Pod): Promise<void> {
+  const { ok, local, data } = await pod.connect(address, 8080)
+  expect(ok).toBe(true)
+  expect(data).toContain(`peer=${local} `)
+  expect(await scene.ztunnel.connections({ src: local ?? '' })).toEqual([])
+}
+
+async function reasons(pod: Pod): Promise<(string | undefined)[]> {
+  const uid = (await pod.object())?.metadata?.uid
+  const path = `/api/v1/namespaces/${pod.namespace}/events?fieldSelector=involvedObject.uid%3D${uid}`
+  const { items } = await scene.api.ask<CoreV1EventList>('GET', path)
+  return items.filter(({ source }) => source?.component?.startsWith('sluice')).map(({ reason }) => reason)
+}
+
+describe('a namespace', () => {
+  it('takes its running pods into the mesh when it is labelled, and out of it again', async () => {
+    const namespace = await scene.namespace('join-label')
+    const pods = [await namespace.create('one'), await namespace.create('two')]
+    for (const pod of pods) await pod.untilReady()
+    for (const pod of pods) await expectPlain(pod)
+    await namespace.label(MODE, 'ambient')
+    for (const pod of pods) await untilJoined(pod)
+    for (const pod of pods) await expectSteered(pod)
+    await namespace.label(MODE, null)
+    for (const pod of pods) await untilLeft(pod)
+    for (const pod of pods) await expectPlain(pod)
+  })
+
+  it('keeps a pod out of the mesh that opts out', async () => {
+    const namespace = await scene.namespace('join-opt-out', { labels: { [MODE]: 'ambient' } })
+    const inside = await namespace.create('inside')
+    const out = await namespace.create('out', { annotations: { [AMBIENT]: 'false' } })
+    const labelled = await namespace.create('labelled', { labels: { [MODE]: 'none' } })
+    const node = await namespace.create('node', {
+      command: ['dial', 'pause'],
+      spec: { hostNetwork: true }
+    })
+    for (const pod of [inside, out, labelled, node]) await pod.untilReady()
+    await untilJoined(inside)
+    for (const pod of [out, labelled, node]) {
+      const { state, reason } = await scene.sluice.untilPod(pod, ['outside'])
+      expect({ state, reason }).toMatchObject({ state: 'outside' })
+      expect(await redirection(pod)).toBeUndefined()
+    }
+    for (const pod of [out, labelled]) await expectPlain(pod)
+  })
+})
+
+describe('a pod', () => {
+  let namespace: TestNamespace
+  let pod: Pod
+
+  beforeAll(async () => {
+    namespace = await scene.namespace('join-annotation')
+    pod = await namespace.run('pod')
+  })
+
+  it('joins by its annotation and leaves by taking it away', async () => {
+    await pod.annotate(AMBIENT, 'true')
+    await untilJoined(pod)
+    await expectSteered(pod)
+    await pod.annotate(AMBIENT, null)
+    await untilLeft(pod)
+    await expectPlain(pod)
+  })
+
+  it('tells in Events that it joined and left', async () => {
+    await until(
+      'events say so',
+      () => reasons(pod),
+      (seen) => seen.length >= 2
+    )
+    expect(await reasons(pod)).toEqual(expect.arrayContaining(['Joined', 'Left']))
+  })
+
+  it('leaves by "disabled" in the redirection annotation, which stays as the user wrote it', async () => {
+    const user = await namespace.run('user', { annotations: { [AMBIENT]: 'true' } })
+    await untilJoined(user)
+    await user.annotate(REDIRECTION, 'disabled')
+    await scene.sluice.untilPod(user, ['outside'])
+    expect(await redirection(user)).toBe('disabled')
+    await expectPlain(user)
+  })
+})
+
+describe('a new pod', () => {
+  const COUNT = 20
+
+  function dialling(namespace: TestNamespace, name: string): Promise<Pod> {
+    const dial = `dial connect ${address} 8080 --count ${COUNT} --interval 50 --each`
+    return namespace.create(name, { command: ['sh', '-c', `${dial}; exec dial pause`] })
+  }
+
+  /** The connections that a pod made as its first instruction; those that were refused have no address. */
+  async function dialled(pod: Pod): Promise<{ ok: boolean; local?: string }[]> {
+    await pod.untilReady()
+    const log = await until(
+      `${pod.name} has dialled`,
+      () => pod.log(),
+      (text) => text.includes('"connected"')
+    )
+    const lines = log.split('\n').filter((line) => line.startsWith('{'))
+    return lines
+      .map((line) => JSON.parse(line) as { ok: boolean; local?: string; count?: number })
+      .slice(0, -1)
+  }
+
+  /** Ports from which the server was dialled by this pod, as the server saw it. */
+  async function seen(pod: Pod): Promise<Set<string>> {
+    const [own = ''] = await pod.addresses()
+    const log = await server.log()
+    return new Set(
+      [...log.matchAll(/"peer":\s?"([^"]+)"/g)]
+        .map(([, peer = '']) => peer)
+        .filter((peer) => peer.startsWith(`${own}:`))
+    )
+  }
+
+  it('is in the mesh from its first instruction on', async () => {
+    const namespace = await scene.namespace('join-new', { labels: { [MODE]: 'ambient' } })
+    const pods = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((name) => dialling(namespace, name)))
+    for (const pod of pods) {
+      const made = (await dialled(pod)).filter(({ ok }) => ok)
+      expect(made.length).toBeGreaterThan(0)
+      const server = await seen(pod)
+      for (const { local = '' } of made) {
+        expect(server.has(local)).toBe(false)
+        await scene.ztunnel.waitFor({ direction: 'outbound', src: local })
+      }
+    }
+  })
+
+  it('is dialled from its own port when its namespace has no label: what the test before would have seen', async () => {
+    const namespace = await scene.namespace('join-new-plain')
+    const pod = await dialling(namespace, 'plain')
+    const made = (await dialled(pod)).filter(({ ok }) => ok)
+    const server = await seen(pod)
+    expect(made).toHaveLength(COUNT)
+    for (const { local = '' } of made) expect(server.has(local)).toBe(true)
+  })
+})

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sluice, installed with its chart.
+
+import { join } from 'node:path'
+import type { V1PodList } from '@kubernetes/client-node'
+import type { PodReport, Report } from '../../world/agent.ts'
+import type { Api } from '../kube/api.ts'
+import { CommandLine } from '../kube/kubectl.ts'
+import { isReady, Pod } from '../kube/pod.ts'
+import { type Patience, until } from '../kube/until.ts'
+import { PROJECT } from '../tools/tools.ts'
+
+export const SLUICE_NAMESPACE = 'sluice-system'
+export const CHART = join(PROJECT, 'deploy/helm/sluice')
+
+const RELEASE = 'sluice'
+
+/** "mode=observe" */
+export type Values = Readonly<Record<string, string>>
+
+function settings(values: Values): string[] {
+  return Object.entries(values).flatMap(([name, value]) => ['--set', `${name}=${value}`])
+}
+
+export class Sluice {
+  readonly #api: Api
+  readonly #kubectl: CommandLine
+  readonly #helm: CommandLine
+
+  constructor(api: Api, kubectl: CommandLine) {
+    this.#api = api
+    this.#kubectl = kubectl
+    this.#helm = new CommandLine('helm', api.kubeconfig)
+  }
+
+  /** Installs it, or brings an installed one to these values; resolves when every agent is ready. */
+  async install(values: Values = {}): Promise<void> {
+    const where = ['--namespace', SLUICE_NAMESPACE, '--create-namespace']
+    const how = ['--install', '--reset-values', '--wait', '--timeout', '3m']
+    await this.#helm.must(['upgrade', RELEASE, CHART, ...where, ...how, ...settings(values)])
+  }
+
+  async uninstall(): Promise<void> {
+    const where = ['--namespace', SLUICE_NAMESPACE]
+    await this.#helm.must(['uninstall', RELEASE, ...where, '--wait', '--timeout', '3m'])
+  }
+
+  async installed(): Promise<boolean> {
+    return (await this.#helm.must(['list', '--namespace', SLUICE_NAMESPACE, '--short'])).includes(RELEASE)
+  }
+
+  /** The agent of the only node, or of one. */
+  async agent(): Promise<Pod> {
+    const path = `/api/v1/namespaces/${SLUICE_NAMESPACE}/pods?labelSelector=app.kubernetes.io%2Fname%3Dsluice`
+    const { items } = await this.#api.ask<V1PodList>('GET', path)
+    const ready = items.find((pod) => isReady(pod) && pod.metadata?.deletionTimestamp === undefined)
+    if (ready === undefined) throw new Error('no agent is ready')
+    return new Pod(this.#api, this.#kubectl, SLUICE_NAMESPACE, ready.metadata?.name ?? '')
+  }
+
+  /** `sluice status --json`, run in the agent's pod. */
+  async status(): Promise<Report> {
+    const agent = await this.agent()
+    // Exit code 1 is a report with a problem in it.
+    const { stdout, stderr } = await agent.start(['sluice', 'status', '--json']).finished()
+    if (!stdout.startsWith('{')) throw new Error(`sluice status: ${stderr}${stdout}`)
+    return JSON.parse(stdout) as Report
+  }
+
+  /** Asks until a pod is in one of these states; "enrolled" also stands for "verified". */
+  async untilPod(
+    { namespace, name }: Pick<Pod, 'namespace' | 'name'>,
+    states: readonly string[],
+    patience?: Patience
+  ): Promise<PodReport> {
+    const wanted = states.includes('enrolled') ? [...states, 'verified'] : states
+    const found = await until(
+      `${namespace}/${name} is ${wanted.join(' or ')}`,
+      async () => (await this.status()).pods.find((pod) => pod.name === name && pod.namespace === namespace),
+      (pod) => wanted.includes(pod?.state ?? 'none'),
+      { everyMs: 200, ...patience }
+    )
+    return found as PodReport
+  }
+}
