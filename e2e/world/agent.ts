@@ -57,6 +57,8 @@ export interface AgentOptions {
   /** Further flags of `sluice agent`. */
   readonly flags?: readonly string[]
   readonly env?: Record<string, string>
+  /** The command that runs it, by an exec at its end: a container, say. */
+  readonly within?: readonly string[]
 }
 
 function merged(base: Record<string, unknown>, over: Record<string, unknown>): Record<string, unknown> {
@@ -98,8 +100,8 @@ export class Agent {
   }
 
   #spawn(): Running {
-    const { flags = [], env = {} } = this.options
-    const argv = [SLUICE, 'agent', '--config', this.configPath, ...flags]
+    const { flags = [], env = {}, within = [] } = this.options
+    const argv = [...within, SLUICE, 'agent', '--config', this.configPath, ...flags]
     return this.settings.place.spawn(argv, { env })
   }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the agent needs to know of the node before it begins.
 
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { mount, Netns } from '#native'
+import { SluiceError } from '../errors/error.ts'
 import { makeSysctlsWritable } from '../netns/sysctls.ts'
 import { netnsPath } from '../processes/locate.ts'
 import { type Cgroup2, mountedCgroup2 } from '../processes/roots.ts'
@@ -26,18 +27,25 @@ export async function surveyNode(bpffs: string): Promise<Node> {
   return { cgroup2, hostNetns: { cookie, inode: host.inode } }
 }
 
-/** A security module may keep init's namespaces to itself; the kernel's own threads live in the same one. */
 function openHostNetns(): Netns {
+  return ofInit((pid) => Netns.open(netnsPath(pid)))
+}
+
+/** A security module may keep init's namespaces to itself; the kernel's own threads live in the same ones. */
+function ofInit<T>(look: (pid: number) => T): T {
   try {
-    return Netns.open(netnsPath(INIT))
+    return look(INIT)
   } catch (error) {
     if (readFileSync(`/proc/${KTHREADD}/comm`, 'utf8').trim() !== 'kthreadd') throw error
-    return Netns.open(netnsPath(KTHREADD))
+    return look(KTHREADD)
   }
 }
 
 function mountBpffs(path: string): void {
   if (existsSync(path) && statSync(path, { bigint: true }).ino === BPFFS_INODE) return
+  const mounts = (pid: number) => readlinkSync(`/proc/${pid}/ns/mnt`)
+  // In a container's own mount namespace it would end with the container, and every pin with it.
+  if (mounts(process.pid) !== ofInit(mounts)) throw new SluiceError('SLUICE_ERR_NODE_BPFFS', { path })
   mkdirSync(path, { recursive: true })
   mount('bpf', path)
 }

@@ -176,6 +176,11 @@ export const ERRORS = {
     message: 'pinned map {path} cannot be written',
     remedy: 'run as root on the node itself'
   },
+  SLUICE_ERR_NODE_BPFFS: {
+    message: 'node has no BPF file system at {path}',
+    remedy:
+      'mount it on the node, `mount -t bpf bpf /sys/fs/bpf`: one that the agent mounts in its container ends with it'
+  },
   SLUICE_ERR_PINNED_STATE: {
     message: 'pinned state {path} cannot be read',
     remedy:
