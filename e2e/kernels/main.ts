@@ -3,7 +3,7 @@
 // all of the netns layer, --kernel 6.1 one kernel, --update looks for newer packages.
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Debian } from './debian.ts'
@@ -83,7 +83,8 @@ async function onOther(kernel: Kernel): Promise<void> {
       initramfs: packInitramfs(directory, busybox()),
       variables: {
         project: ROOT,
-        modules: join(directory, 'lib/modules', version),
+        // The guest's init follows no link: they lead through the host's root, which is not its own yet.
+        modules: realpathSync(join(directory, 'lib/modules', version)),
         reports,
         busybox: busybox(),
         node: process.execPath
