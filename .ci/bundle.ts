@@ -24,8 +24,8 @@ const common: BuildOptions = {
 
 const clientApart: Plugin = {
   name: 'client-apart',
-  setup({ onResolve }) {
-    onResolve({ filter: new RegExp(`^${CLIENT}$`) }, () => ({ path: CLIENT_FILE, external: true }))
+  setup(bundle) {
+    bundle.onResolve({ filter: new RegExp(`^${CLIENT}$`) }, () => ({ path: CLIENT_FILE, external: true }))
   }
 }
 
@@ -35,12 +35,12 @@ const clientApart: Plugin = {
  */
 const configurationOnly: Plugin = {
   name: 'configuration-only',
-  setup({ onResolve, onLoad, resolve }) {
-    onResolve({ filter: /^undici$/ }, ({ path }) => ({ path, namespace: 'left-out' }))
-    onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'module.exports = {}' }))
-    onResolve({ filter: /.*/ }, async ({ path, pluginData, ...from }) => {
+  setup(bundle) {
+    bundle.onResolve({ filter: /^undici$/ }, ({ path }) => ({ path, namespace: 'left-out' }))
+    bundle.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'module.exports = {}' }))
+    bundle.onResolve({ filter: /.*/ }, async ({ path, pluginData, ...from }) => {
       if (pluginData === 'resolved' || !(from.importer + path).includes(CLIENT)) return undefined
-      const found = await resolve(path, { ...from, pluginData: 'resolved' })
+      const found = await bundle.resolve(path, { ...from, pluginData: 'resolved' })
       return found.path.includes(`node_modules/${CLIENT}/`) ? { ...found, sideEffects: false } : found
     })
   }

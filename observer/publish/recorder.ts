@@ -56,7 +56,7 @@ export class EventRecorder {
 
   #isDue(uid: PodUid, text: string, at: number): boolean {
     const share = this.#shares.get(uid) ?? { last: '', left: SHARE, at }
-    const left = Math.min(SHARE, share.left + Math.floor((at - share.at) / REFILL_MS))
+    const left = Math.min(SHARE, share.left + (at - share.at) / REFILL_MS)
     if (share.last === text || left < 1) return false
     this.#shares.set(uid, { last: text, left: left - 1, at })
     return true
