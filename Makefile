@@ -38,6 +38,7 @@ SUMMARY ?= $(NODE) .ci/summary.ts $(LAYERS)
 include kernel/kernel.mk
 -include native/native.mk
 -include e2e/e2e.mk
+include e2e/bench/bench.mk
 
 $(NATIVE_OBJECTS): | $(SETUP)
 $(NATIVE_TEST_PROGRAMS) $(E2E_BINARIES): | $(PACKAGES_STAMP)
