@@ -25,6 +25,9 @@ struct contract {
 	struct pod pod;
 	struct own_addr_key own_addr_key;
 	struct pod_stat pod_stat;
+	struct probe_port_key probe_port_key;
+	struct probe_port probe_port;
+	struct probe_stat probe_stat;
 	struct pod_record pod_record;
 	struct sighting sighting;
 	struct cgroup_root cgroup_root;

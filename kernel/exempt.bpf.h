@@ -18,7 +18,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 65536);
 	__type(key, struct tuple);
-	__type(value, u64); /* enum role_kind: whose */
+	__type(value, u64); /* enum role_kind: whose; EXEMPT_MET */
 } exempt SEC(".maps");
 
 /*
@@ -32,6 +32,11 @@ struct {
 	__type(key, struct tuple);
 	__type(value, u64); /* enum role_kind: whose */
 } unexempt SEC(".maps");
+
+/* The pod has seen the connection as the kubelet made it. */
+enum {
+	EXEMPT_MET = 1 << 8,
+};
 
 /* The connection of a client's socket, in the namespace of its server. */
 static __always_inline struct tuple client_tuple(struct bpf_sock_ops *ctx, u64 server_netns)

@@ -8,6 +8,8 @@
 #include "counters.bpf.h"
 #include "exempt.bpf.h"
 #include "kernel.bpf.h"
+#include "pods.bpf.h"
+#include "settings.bpf.h"
 #include "sluice.h"
 
 /*
@@ -21,6 +23,43 @@ struct {
 	__type(value, u64); /* netns cookie */
 } addr_netns SEC(".maps");
 
+/*
+ * How the kubelet's connections arrive, by network namespace. Made and written here, deleted by the
+ * agent with the namespace. Full: not counted.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, u64); /* netns cookie */
+	__type(value, struct probe_stat);
+} probe_stat SEC(".maps");
+
+/*
+ * The pod's lookup has run for the SYN by now. Where it did not meet the exemption, it met another
+ * tuple: somebody translates the kubelet's address on the way.
+ */
+static __always_inline void note_arrival(const struct tuple *conn)
+{
+	u64 netns = conn->netns;
+	struct pod *pod = bpf_map_lookup_elem(&netns_pod, &netns);
+	u64 *whose = bpf_map_lookup_elem(&exempt, conn);
+	struct probe_stat none = {}, *stat;
+
+	if (!pod || !whose || pod->verdict != VERDICT_STEER || !enforces())
+		return;
+	bpf_map_update_elem(&probe_stat, &netns, &none, BPF_NOEXIST);
+	stat = bpf_map_lookup_elem(&probe_stat, &netns);
+	if (!stat)
+		return;
+	if (*whose & EXEMPT_MET) {
+		__sync_fetch_and_add(&stat->met, 1);
+		return;
+	}
+	__sync_fetch_and_add(&stat->translated, 1);
+	count(COUNT_PROBES_TRANSLATED);
+}
+
 /* Replaces: nat PREROUTING "src = probe SNAT address -> accept", and the SNAT itself on the node. */
 SEC("sockops")
 int kubelet_tcp(struct bpf_sock_ops *ctx)
@@ -28,18 +67,26 @@ int kubelet_tcp(struct bpf_sock_ops *ctx)
 	struct tuple conn;
 	u64 *netns;
 
-	if (ctx->op != BPF_SOCK_OPS_TCP_CONNECT_CB && ctx->op != BPF_SOCK_OPS_STATE_CB)
+	if (ctx->op != BPF_SOCK_OPS_TCP_CONNECT_CB && ctx->op != BPF_SOCK_OPS_STATE_CB &&
+	    ctx->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
 		return 1;
 	conn = client_tuple(ctx, 0);
 	netns = bpf_map_lookup_elem(&addr_netns, &conn.dst);
 	if (!netns)
 		return 1;
 	conn.netns = *netns;
-	if (ctx->op == BPF_SOCK_OPS_TCP_CONNECT_CB) {
+	switch (ctx->op) {
+	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 		if (exempt_until_close(ctx, &conn, ROLE_KUBELET))
 			count(COUNT_PROBES);
-	} else if (ctx->args[1] == TCP_CLOSE) {
-		end_exemption(&conn);
+		break;
+	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+		note_arrival(&conn);
+		break;
+	case BPF_SOCK_OPS_STATE_CB:
+		if (ctx->args[1] == TCP_CLOSE)
+			end_exemption(&conn);
+		break;
 	}
 	return 1;
 }

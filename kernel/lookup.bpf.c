@@ -10,6 +10,7 @@
 #include "kernel.bpf.h"
 #include "listeners.bpf.h"
 #include "pods.bpf.h"
+#include "probe.bpf.h"
 #include "sluice.h"
 
 const volatile u64 lookup_netns = 0;
@@ -76,6 +77,7 @@ int lookup(struct bpf_sk_lookup *ctx)
 	};
 	bool own, local, looped = ctx->ingress_ifindex == LOOPBACK_IFINDEX;
 	u32 port = ctx->local_port;
+	u64 *whose;
 
 	if (ctx->protocol != IPPROTO_TCP)
 		return SK_PASS;
@@ -103,7 +105,10 @@ int lookup(struct bpf_sk_lookup *ctx)
 		return drop(COUNT_DROPPED_NOT_READY);
 	if (own && port == ZTUNNEL_HBONE)
 		return hand_to(ctx, ZTUNNEL_HBONE);
-	if (bpf_map_lookup_elem(&exempt, &conn)) {
+	whose = bpf_map_lookup_elem(&exempt, &conn);
+	if (whose) {
+		if (*whose == ROLE_KUBELET)
+			*whose |= EXEMPT_MET;
 		count(COUNT_INBOUND_EXEMPT);
 		return SK_PASS;
 	}
@@ -111,6 +116,10 @@ int lookup(struct bpf_sk_lookup *ctx)
 		return drop(COUNT_DROPPED_LOOP);
 	if (own && pod->flags & POD_BYPASS_INBOUND) {
 		count(COUNT_INBOUND_BYPASSED);
+		return SK_PASS;
+	}
+	if (own && is_probe(lookup_netns, port, &conn.src)) {
+		count(COUNT_INBOUND_PROBE);
 		return SK_PASS;
 	}
 	if (own)

@@ -169,14 +169,22 @@ int BPF_PROG(handle_rmdir, struct cgroup *cgroup, const char *path)
 	return 0;
 }
 
-/* The pod-level cgroup at or above this one, 0 if it lies in no known pod; containers nest a few levels. */
+/* How far below its pod's cgroup a process is looked for: containers nest a few levels, systemd in one a few more. */
+enum {
+	NESTED_LEVELS = 64,
+};
+
+/*
+ * The pod-level cgroup at or above this one, 0 if it lies in no known pod. From a process deeper than
+ * that nobody hears of a namespace, which stays held; the connect hooks find its pod at any depth.
+ */
 static __always_inline u64 pod_cgroup_of(struct cgroup *cgroup, u32 *level)
 {
 	struct settings *set = get_settings();
 
 	if (!set || !set->pod_level_min)
 		return 0;
-	for (int i = 0; i < 8 && cgroup; i++) {
+	for (int i = 0; i < NESTED_LEVELS && cgroup; i++) {
 		u64 id = cgroup_id(cgroup);
 
 		*level = BPF_CORE_READ(cgroup, level);
@@ -186,6 +194,8 @@ static __always_inline u64 pod_cgroup_of(struct cgroup *cgroup, u32 *level)
 			return id;
 		cgroup = parent_of(cgroup);
 	}
+	if (cgroup)
+		count(COUNT_UNSIGHTED);
 	return 0;
 }
 

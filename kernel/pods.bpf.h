@@ -83,11 +83,6 @@ static __always_inline bool addr_is_own(const struct pod *pod, const struct addr
 	return bpf_map_lookup_elem(&own_addr, &key) != NULL;
 }
 
-/* How many levels pods may lie at: two for each kubepods root, with and without a QoS class. */
-enum {
-	POD_LEVELS = 32,
-};
-
 /* The pod whose cgroup is an ancestor of the caller's. */
 static __always_inline struct pod *caller_pod(const struct settings *set)
 {

@@ -43,7 +43,8 @@ enum pod_flag {
 };
 
 enum pod_limits {
-	POD_IPS = 2,	/* Kubernetes gives a pod at most one address per family */
+	POD_IPS = 2,		/* Kubernetes gives a pod at most one address per family */
+	POD_LEVELS = 32,	/* levels at which pods may lie, from the highest kubepods root down */
 };
 
 /* Value of cgroup_pod and netns_pod. */
@@ -146,6 +147,24 @@ struct tuple {
 	__u32 pad;
 };
 
+/* Key of probe_port. */
+struct probe_port_key {
+	__u64 netns;		/* cookie */
+	__u16 port;
+	__u16 pad[3];
+};
+
+/* Value of probe_port: a port that the pod's specification has the kubelet probe. */
+struct probe_port {
+	struct addr from;	/* who dialled it last and was no exempt connection; all zero: nobody */
+};
+
+/* Value of probe_stat: whether the kubelet's connections reach the pod as it made them. */
+struct probe_stat {
+	__u64 met;
+	__u64 translated;	/* the pod saw another source, destination or port */
+};
+
 enum listener_slot {
 	SLOT_ZTUNNEL = 0,
 	SLOT_UPGRADE = 1,	/* the other ztunnel while one replaces the other */
@@ -231,6 +250,11 @@ enum counter {
 	COUNT_WOULD_HOLD,		/* would have been refused or dropped */
 	/* ztunnel's sockets again */
 	COUNT_ACCEPT_UNMARKED,		/* ztunnel's end of an egress connection could not be marked */
+	/* probes whose address the network translates */
+	COUNT_PROBES_TRANSLATED,
+	COUNT_INBOUND_PROBE,		/* passed by the node's address and the declared port */
+	/* processes again */
+	COUNT_UNSIGHTED,		/* a process too deep below its pod's cgroup to be told of */
 	COUNTERS,
 };
 

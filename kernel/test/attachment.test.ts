@@ -90,7 +90,45 @@ describe('the hooks of cgroups', () => {
     expect(readdirSync(links).toSorted()).toEqual(
       [...on(root, ...EGRESS), ...on(inner, 'ztunnel_tcp')].toSorted()
     )
-    expect(made.broken).toEqual([])
+    expect(made.problems).toEqual([])
+    expect(made.mend()).toEqual([])
+  })
+
+  it.each<[string, (path: string) => void]>([
+    [
+      'detached',
+      (path) => {
+        using link = Link.openPinned(path)
+        link.detach()
+      }
+    ],
+    [
+      'replaced',
+      (path) => {
+        using link = Link.openPinned(path)
+        link.update(kernelObject('connect').program('connect4'))
+      }
+    ],
+    ['unpinned', (path) => unlinkSync(path)]
+  ])('are put back when one was %s', async (fault, spoil) => {
+    const links = pins()
+    const made = hooks(links)
+    const root = await temporaryCgroup()
+    made.attachRoot(root.path)
+    const name = `connect4@${root.id}`
+    spoil(join(links, name))
+    expect(made.problems).toEqual([`${name} is ${fault}`])
+    expect(made.mend()).toEqual([`${name} was ${fault}`])
+    expect(made.problems).toEqual([])
+    expect(readdirSync(links)).toHaveLength(EGRESS.length)
+  })
+
+  it('are not put back where their cgroup is gone', async () => {
+    const made = hooks(pins())
+    const [kept, gone] = [await temporaryCgroup(), await temporaryCgroup()]
+    for (const { path } of [kept, gone]) made.attachRoot(path)
+    gone.remove()
+    expect(made.mend()).toEqual([])
   })
 
   it('are swept when their cgroup is gone, also those of a former agent', async () => {

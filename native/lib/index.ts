@@ -11,6 +11,7 @@ export { mount, remountWritable } from './mount.ts'
 export {
   type Address,
   type Family,
+  type FirewallTable,
   type Listener,
   Netns,
   type NetnsOperation,

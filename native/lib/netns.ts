@@ -56,6 +56,18 @@ export interface Listener {
   inode: number
 }
 
+/**
+ * A table of nf_tables or of the legacy iptables. iptables-nft writes nft tables of the same names. `translates`: a rule
+ * of it changes destinations (DNAT).
+ */
+export interface FirewallTable {
+  kind: 'nft' | 'legacy'
+  family: Family | 'other'
+  name: string
+  chains: string[]
+  translates: boolean
+}
+
 export type NetnsOperation =
   | { op: 'cookie' }
   | { op: 'addresses' }
@@ -71,6 +83,9 @@ export type NetnsOperation =
   | { op: 'destroy-sockets'; except: readonly SparedSockets[] }
   | { op: 'listeners'; ports: readonly number[] }
   | { op: 'link-flags'; name: string }
+  | { op: 'firewall'; nft: boolean }
+  | { op: 'firewall-generation'; nft: boolean }
+  | { op: 'forwarded' }
 
 interface Results {
   /** SO_NETNS_COOKIE; the key that BPF programs see. */
@@ -101,6 +116,12 @@ interface Results {
   listeners: Listener[]
   /** Undefined: there is no such interface. */
   'link-flags': { up: boolean; index: number } | undefined
+  /** No table is made by asking. `nft`: ask nf_tables too, which loads its module where the kernel has it as one. */
+  firewall: FirewallTable[]
+  /** Another text when the tables may have changed. */
+  'firewall-generation': string
+  /** IP packets that the namespace has forwarded. */
+  forwarded: { ipv4: number; ipv6: number }
 }
 
 export type NetnsResult<O extends NetnsOperation> = Results[O['op']]

@@ -32,19 +32,23 @@ std::string NetlinkAttribute::Text() const {
   return std::string(text, strnlen(text, data.size()));
 }
 
-std::vector<NetlinkAttribute> NetlinkMessage::Attributes(size_t body_size) const {
+std::vector<NetlinkAttribute> NetlinkAttributes(std::span<const uint8_t> bytes) {
   std::vector<NetlinkAttribute> attributes;
-  std::span<const uint8_t> rest = payload();
-  size_t offset = NLMSG_ALIGN(body_size);
-  while (offset + NLA_HDRLEN <= rest.size()) {
+  size_t offset = 0;
+  while (offset + NLA_HDRLEN <= bytes.size()) {
     nlattr header;
-    memcpy(&header, rest.data() + offset, sizeof header);
-    if (header.nla_len < NLA_HDRLEN || offset + header.nla_len > rest.size()) break;
+    memcpy(&header, bytes.data() + offset, sizeof header);
+    if (header.nla_len < NLA_HDRLEN || offset + header.nla_len > bytes.size()) break;
     attributes.push_back({static_cast<uint16_t>(header.nla_type & NLA_TYPE_MASK),
-                          rest.subspan(offset + NLA_HDRLEN, header.nla_len - NLA_HDRLEN)});
+                          bytes.subspan(offset + NLA_HDRLEN, header.nla_len - NLA_HDRLEN)});
     offset += NLA_ALIGN(header.nla_len);
   }
   return attributes;
+}
+
+std::vector<NetlinkAttribute> NetlinkMessage::Attributes(size_t body_size) const {
+  size_t start = std::min<size_t>(NLMSG_ALIGN(body_size), payload().size());
+  return NetlinkAttributes(payload().subspan(start));
 }
 
 std::vector<NetlinkMessage> NetlinkMessages(std::span<const uint8_t> bytes) {
@@ -152,4 +156,14 @@ std::vector<uint8_t> Netlink::Dump(NetlinkRequest& request, const char* name) {
   }
   throw KernelError{syscall, EAGAIN,
                     "the table changed during each of " + std::to_string(kDumpTries) + " reads"};
+}
+
+std::vector<uint8_t> Netlink::Query(NetlinkRequest& request, const char* name) {
+  // The acknowledgement ends what is answered, as it does a dump.
+  request.header().nlmsg_flags |= NLM_F_ACK;
+  std::vector<uint8_t> out;
+  bool interrupted = false;
+  if (int error = DumpOnce(request, out, interrupted))
+    throw KernelError{std::string("netlink(") + name + ")", error, reason_};
+  return out;
 }

@@ -55,6 +55,9 @@ struct NetlinkAttribute {
   std::string Text() const;  // up to its NUL
 };
 
+// Those in a nested attribute, or after a message's own header.
+std::vector<NetlinkAttribute> NetlinkAttributes(std::span<const uint8_t> bytes);
+
 // One message of a reply, a view into the bytes that Netlink::Dump returned.
 class NetlinkMessage {
  public:
@@ -91,6 +94,9 @@ class Netlink {
 
   // All messages of a dump, begun again when the kernel says that it changed meanwhile. Throws KernelError.
   std::vector<uint8_t> Dump(NetlinkRequest& request, const char* name);
+
+  // The answer to a question that is no dump. Throws KernelError.
+  std::vector<uint8_t> Query(NetlinkRequest& request, const char* name);
 
   const std::string& reason() const { return reason_; }
   int fd() const { return fd_.Get(); }

@@ -16,11 +16,16 @@ Netlink& NetnsSession::diag() {
   return *diag_;
 }
 
+Netlink& NetnsSession::netfilter() {
+  if (!netfilter_) netfilter_.emplace(NETLINK_NETFILTER);
+  return *netfilter_;
+}
+
 OperationPointer ParseOperation(const Napi::Object& object) {
   Napi::Value name = object.Get("op");
   std::string op = StringArgument(name, "op");
   for (auto parse : {ParseAddressOperation, ParseRuleOperation, ParseRouteOperation, ParseSysctlOperation,
-                     ParseSocketOperation, ParseDestruction, ParseMuteListener})
+                     ParseSocketOperation, ParseDestruction, ParseMuteListener, ParseFirewallOperation, ParseForwarded})
     if (OperationPointer operation = parse(op, object)) return operation;
   if (OperationPointer operation = ParseSubscription(op)) return operation;
   FailArgument("the name of an operation", "op", name);

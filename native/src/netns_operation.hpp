@@ -13,10 +13,12 @@ class NetnsSession {
  public:
   Netlink& route();  // NETLINK_ROUTE
   Netlink& diag();   // NETLINK_SOCK_DIAG
+  Netlink& netfilter();
 
  private:
   std::optional<Netlink> route_;
   std::optional<Netlink> diag_;
+  std::optional<Netlink> netfilter_;
 };
 
 // One operation, made from JavaScript's object. Made and asked for its result on the event loop, performed on
@@ -46,4 +48,6 @@ OperationPointer ParseSysctlOperation(const std::string& op, const Napi::Object&
 OperationPointer ParseSocketOperation(const std::string& op, const Napi::Object& object);
 OperationPointer ParseDestruction(const std::string& op, const Napi::Object& object);
 OperationPointer ParseMuteListener(const std::string& op, const Napi::Object& object);
+OperationPointer ParseFirewallOperation(const std::string& op, const Napi::Object& object);
+OperationPointer ParseForwarded(const std::string& op, const Napi::Object& object);
 OperationPointer ParseSubscription(const std::string& op);

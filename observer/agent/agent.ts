@@ -97,7 +97,6 @@ export class Agent {
       log,
       verifier: this.#verifier,
       roster: this.#roster,
-      followRoots: () => kernel.follow(this.#kubepods.roots),
       kubelet: this.#kubelet,
       onRoom: () => this.#scans.next('room'),
       onVerified: (uid) => this.#hear({ kind: 'answer', uid, input: { kind: 'verified' } })
@@ -232,7 +231,7 @@ export class Agent {
       refusedZtunnels: this.#zds.refused,
       counters: () => this.#parts.kernel.counters(),
       beatAgeMs: performance.now() - this.#beatAt,
-      hookProblems: () => this.#parts.kernel.cgroups.problems
+      hookProblems: () => this.#parts.kernel.problems
     }
   }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Everything in the kernel that is not one pod's: loaded, attached, and told what it must know.
 
-import { mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { hrtime } from 'node:process'
-import { counter, nested_netns } from '#contract'
+import { counter, pod_limits } from '#contract'
 import type { BpfMap, Layout } from '#native'
 import type { Config } from '../config/schema.ts'
 import { SluiceError } from '../errors/error.ts'
@@ -14,7 +14,8 @@ import { Lookups } from '../hooks/lookups.ts'
 import { type LoadedHooks, loadHooks } from '../hooks/objects.ts'
 import { type RoleCgroup, Roles } from '../hooks/roles.ts'
 import type { KernelMaps } from '../maps/kernel-maps.ts'
-import { declareMode, isPaused, type Mode } from '../maps/mode.ts'
+import { isPaused, type Mode } from '../maps/mode.ts'
+import { NodeEntries, withinReach } from '../maps/node-entries.ts'
 import type { PinPaths } from '../maps/pin-paths.ts'
 import { PodEntries } from '../maps/pod-entries.ts'
 import type { Cgroup2, CgroupRoot } from '../processes/roots.ts'
@@ -24,6 +25,11 @@ import type { Node } from './node.ts'
 const NS_PER_MS = 1_000_000n
 const ONLY = 0
 
+export interface Mended {
+  readonly kind: 'pin' | 'hook' | 'entry'
+  readonly what: string
+}
+
 export class KernelSide {
   readonly maps: KernelMaps
   readonly entries: PodEntries
@@ -32,6 +38,9 @@ export class KernelSide {
   readonly #hooks: LoadedHooks
   readonly #roles: Roles
   readonly #config: Config
+  readonly #pins: PinPaths
+  readonly #node: NodeEntries
+  #unreached: readonly CgroupRoot[] = []
   readonly #ztunnels = new Map<bigint, string>()
 
   /** @param directory of the built kernel objects */
@@ -40,6 +49,7 @@ export class KernelSide {
     mkdirSync(dirname(config.controlSocket), { recursive: true })
     const { steering, heartbeatStale, maxPods, maxConnections, ringBufferBytes } = config
     this.#config = config
+    this.#pins = pins
     this.#hooks = loadHooks(
       directory,
       pins.maps,
@@ -69,6 +79,7 @@ export class KernelSide {
     this.lookups = new Lookups(this.#hooks.objects.lookup.program('lookup'), pins.links)
     this.cgroups = new CgroupHooks(this.#hooks.objects, pins.links)
     this.#roles = new Roles(this.maps.role)
+    this.#node = new NodeEntries(this.maps, config)
   }
 
   get events(): { readonly map: BpfMap; readonly layout: Layout } {
@@ -99,18 +110,42 @@ export class KernelSide {
 
   /** Says what hooks may do and where pods lie, and attaches the hooks there. Roots come before the tracepoints that look for them. */
   follow(roots: readonly CgroupRoot[]): void {
-    declareMode(this.maps.mode, this.#config.mode)
-    const levels = roots.map(({ level }) => level + 1)
-    this.maps.settings.set(ONLY, {
-      strict: this.#config.strict ? 1 : 0,
-      nested: this.#config.nestedNetns === 'pass' ? nested_netns.NESTED_PASS : nested_netns.NESTED_REFUSE,
-      pod_level_min: levels.length === 0 ? 0 : Math.min(...levels),
-      pod_level_max: levels.length === 0 ? 0 : Math.max(...levels)
-    })
-    for (const root of roots.toSorted((a, b) => a.level - b.level)) {
+    const { near, far } = withinReach(roots)
+    this.#unreached = far
+    this.#node.write(near)
+    for (const root of near.toSorted((a, b) => a.level - b.level)) {
       this.cgroups.attachRoot(root.path)
-      this.maps.cgroup_root.set(root.id, { pod_level: root.level + 1 })
+      this.#node.writeRoot(root)
     }
+  }
+
+  /** Why the node is not served as it should be. */
+  get problems(): readonly string[] {
+    const far = this.#unreached.map(
+      ({ path }) =>
+        new SluiceError('SLUICE_ERR_CGROUP_DEPTH', { path, levels: pod_limits.POD_LEVELS }).message
+    )
+    return [...this.cgroups.problems, ...far]
+  }
+
+  /** Puts back what somebody else changed of what is not one pod's. */
+  mend(): readonly Mended[] {
+    const pins = this.#mendPins()
+    return [
+      ...pins.map((what): Mended => ({ kind: 'pin', what })),
+      ...this.cgroups.mend().map((what): Mended => ({ kind: 'hook', what })),
+      ...this.#node.mend().map((what): Mended => ({ kind: 'entry', what })),
+      ...this.#roles.mend().map((name): Mended => ({ kind: 'entry', what: `role of ${name}` }))
+    ]
+  }
+
+  /** Without them the next agent would begin with empty maps. */
+  #mendPins(): readonly string[] {
+    for (const path of [this.#pins.maps, this.#pins.links]) mkdirSync(path, { recursive: true })
+    const maps: Readonly<Record<string, BpfMap>> = { ...this.maps, events: this.events.map }
+    const lost = Object.entries(maps).filter(([name]) => !existsSync(join(this.#pins.maps, name)))
+    for (const [name, map] of lost) map.pin(join(this.#pins.maps, name))
+    return lost.map(([name]) => `map ${name}`)
   }
 
   observe(processEvents: boolean): void {

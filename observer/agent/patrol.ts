@@ -7,7 +7,7 @@ import { causeText } from '../errors/error.ts'
 import type { KubeletExemption } from '../kubelet/exemption.ts'
 import type { PodUid } from '../pods/pod.ts'
 import type { Roster } from '../pods/roster.ts'
-import { isSteered, type PodState } from '../pods/state.ts'
+import { isSteered } from '../pods/state.ts'
 import type { Verifier } from '../reconcile/verifier.ts'
 import type { KernelSide } from './kernel-side.ts'
 
@@ -15,8 +15,6 @@ export interface PatrolOptions {
   readonly kernel: KernelSide
   readonly verifier: Verifier
   readonly roster: Roster
-  /** Attaches what is not attached any more. */
-  readonly followRoots: () => void
   /** Undefined: probes go through ztunnel. */
   readonly kubelet: Pick<KubeletExemption, 'refresh'> | undefined
   /** Every pod has its entry again; what pods without one did meanwhile no event has told of. */
@@ -63,27 +61,38 @@ export class Patrol {
     this.#closed = true
   }
 
+  /** What cannot be verified now keeps nothing else from it. */
   async #walk(): Promise<void> {
-    const { roster, log } = this.#options
+    const { kernel, verifier, kubelet, roster } = this.#options
+    await this.#try(() => {
+      for (const { kind, what } of kernel.mend()) verifier.note(kind, what)
+    })
+    await this.#try(() => kubelet?.refresh())
+    await this.#try(() => this.#verifyEntries())
+    await this.#try(() => this.#verifyRoom())
+    for (const { uid } of roster.states.filter(isSteered)) {
+      if (!this.#closed) await this.#try(() => this.#verify(uid))
+    }
+  }
+
+  async #try(work: () => Promise<void> | void | undefined): Promise<void> {
     try {
-      this.#verifyHooks()
-      await this.#options.kubelet?.refresh()
-      for (const state of roster.states) this.#verifyEntry(state)
-      this.#verifyRoom()
-      for (const { uid } of roster.states.filter(isSteered)) {
-        if (!this.#closed) await this.#verify(uid)
-      }
+      await work()
     } catch (error) {
-      log.error({ err: causeText(error) }, 'verification is incomplete')
+      this.#options.log.error({ err: causeText(error) }, 'verification is incomplete')
     }
   }
 
   /** Without room the entry is for the next round, and what is held meanwhile is told of once for all. */
-  #verifyEntry(state: PodState): void {
-    try {
-      this.#options.verifier.verifyEntry(state)
-    } catch (error) {
-      if (!(error instanceof NativeError && error.code === 'SLUICE_NATIVE_EBPF_MAP_FULL')) throw error
+  #verifyEntries(): void {
+    const { kernel, roster, verifier } = this.#options
+    const found = kernel.entries.snapshot()
+    for (const state of roster.states) {
+      try {
+        verifier.verifyEntries(state, found)
+      } catch (error) {
+        if (!(error instanceof NativeError && error.code === 'SLUICE_NATIVE_EBPF_MAP_FULL')) throw error
+      }
     }
   }
 
@@ -91,14 +100,6 @@ export class Patrol {
     const state = this.#options.roster.find(uid)
     if (state === undefined || !isSteered(state)) return
     if (await this.#options.verifier.verify(state)) this.#options.onVerified(uid)
-  }
-
-  #verifyHooks(): void {
-    const { kernel, verifier, followRoots } = this.#options
-    const broken = kernel.cgroups.broken
-    if (broken.length === 0) return
-    followRoots()
-    for (const name of broken) verifier.note('hook', `${name} was detached`)
   }
 
   /** Once every pod has its entry, pods without one are no pods of ours again. */

@@ -83,6 +83,10 @@ export const ERRORS = {
     message: 'ztunnel has listeners on {ports} in pod {pod} that are not transparent',
     remedy: 'remove ENABLE_ORIG_SRC=false from the environment of ztunnel'
   },
+  SLUICE_ERR_CGROUP_DEPTH: {
+    message: 'kubepods cgroup {path} lies {levels} or more levels below another one: its pods are not served',
+    remedy: 'name the cgroups whose pods are to be served in cgroupRoots'
+  },
   SLUICE_ERR_CGROUP_NONE: {
     message: 'no cgroup file system is mounted',
     remedy: "mount the node's /sys/fs/cgroup into the agent's container"

@@ -7,14 +7,19 @@ import { join } from 'node:path'
 import { Link, NativeError, type Program } from '#native'
 import { SluiceError } from '../errors/error.ts'
 
+export type Fault = 'detached' | 'replaced' | 'unpinned'
+
 /** A link pinned at a path of the agent's own. */
 export class Attachment {
   readonly path: string
   #link: Link
+  /** Id of the program behind the link; the program itself may be closed. */
+  #program: number
 
-  private constructor(path: string, link: Link) {
+  private constructor(path: string, link: Link, program: Program) {
     this.path = path
     this.#link = link
+    this.#program = program.id
   }
 
   /**
@@ -27,11 +32,11 @@ export class Attachment {
     try {
       if (pinned !== undefined) {
         pinned.update(program)
-        return new Attachment(path, pinned)
+        return new Attachment(path, pinned, program)
       }
       const link = attach()
       link.pin(path)
-      return new Attachment(path, link)
+      return new Attachment(path, link, program)
     } catch (error) {
       pinned?.close()
       throw new SluiceError('SLUICE_ERR_HOOKS_ATTACH', { program: program.name, path }, error)
@@ -62,20 +67,47 @@ export class Attachment {
       const link = attach()
       if (existsSync(path)) unlinkSync(path)
       link.pin(path)
-      return new Attachment(path, link)
+      return new Attachment(path, link, program)
     } catch (error) {
       throw new SluiceError('SLUICE_ERR_HOOKS_ATTACH', { program: program.name, path }, error)
     }
   }
 
-  /** Attached still, and pinned where we left it. */
-  get intact(): boolean {
+  /** What somebody else did to it; undefined: attached still, our program, and pinned where we left it. */
+  get fault(): Fault | undefined {
     try {
-      return this.#link.info().id !== 0 && existsSync(this.path)
+      if (this.#link.info().programId !== this.#program) return 'replaced'
     } catch (error) {
-      if (error instanceof NativeError) return false
+      if (error instanceof NativeError) return 'detached'
       throw error
     }
+    return existsSync(this.path) ? undefined : 'unpinned'
+  }
+
+  get intact(): boolean {
+    return this.fault === undefined
+  }
+
+  /**
+   * Puts back what its fault says.
+   * @param attach called when it is detached
+   * @throws SluiceError SLUICE_ERR_HOOKS_ATTACH
+   */
+  mend(program: Program, attach: () => Link): void {
+    try {
+      if (this.fault === 'replaced') this.#link.update(program)
+      if (this.fault === 'detached') this.#replace(attach())
+      if (!existsSync(this.path)) this.#link.pin(this.path)
+      this.#program = program.id
+    } catch (error) {
+      throw new SluiceError('SLUICE_ERR_HOOKS_ATTACH', { program: program.name, path: this.path }, error)
+    }
+  }
+
+  #replace(link: Link): void {
+    if (existsSync(this.path)) unlinkSync(this.path)
+    this.#link.close()
+    this.#link = link
   }
 
   /** Detaches for good. */

@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which programs are attached to which cgroup.
 
-import { unlinkSync } from 'node:fs'
+import { existsSync, unlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { Link, NativeError, type Program } from '#native'
+import { SluiceError } from '../errors/error.ts'
 import { Attachment, inodeOf, linkPath, pinnedNames } from './attachment.ts'
 import type { KernelObjects } from './objects.ts'
 
 const KUBELET_PROGRAM = 'kubelet_tcp'
 
+/** An attachment, and how it was made. */
+interface Hook {
+  readonly attachment: Attachment
+  readonly program: Program
+  readonly attach: () => Link
+  /** Its target is there still. */
+  readonly wanted: () => boolean
+}
+
 export class CgroupHooks {
   readonly #objects: KernelObjects
   readonly #links: string
-  readonly #attached = new Map<string, Attachment>()
+  /** By the path of the pin. */
+  readonly #attached = new Map<string, Hook>()
   readonly #roots = new Set<string>()
 
   /** @param links directory of the pinned links */
@@ -59,7 +70,9 @@ export class CgroupHooks {
     for (const name of names) {
       const program = this.#objects.observe.program(name)
       const path = join(this.#links, name)
-      this.#keep(Attachment.renew(path, program, () => program.attachTracing()))
+      const attach = () => program.attachTracing()
+      const attachment = Attachment.renew(path, program, attach)
+      this.#keep({ attachment, program, attach, wanted: () => true })
     }
   }
 
@@ -69,15 +82,32 @@ export class CgroupHooks {
     }
   }
 
-  /** Names of links that are not attached any more though they should be. */
-  get broken(): readonly string[] {
-    return [...this.#attached.values()].filter(({ intact }) => !intact).map(({ path }) => basename(path))
+  /**
+   * Puts back what somebody else detached, replaced or unpinned.
+   * @returns what that was, one line for each; what cannot be put back stays among the problems
+   */
+  mend(): readonly string[] {
+    return this.#broken().flatMap(({ attachment, program, attach }) => {
+      const { fault } = attachment
+      try {
+        attachment.mend(program, attach)
+      } catch (error) {
+        if (!(error instanceof SluiceError)) throw error
+        return []
+      }
+      return [`${basename(attachment.path)} was ${fault}`]
+    })
   }
 
   /** Why pods are not served as they should be; none: every hook is where it belongs. */
   get problems(): readonly string[] {
-    const broken = this.broken.map((name) => `${name} is detached`)
+    const broken = this.#broken().map(({ attachment: { path, fault } }) => `${basename(path)} is ${fault}`)
     return this.#roots.size === 0 ? ['no kubepods cgroup is known', ...broken] : broken
+  }
+
+  /** Those of a cgroup that is gone are swept instead. */
+  #broken(): readonly Hook[] {
+    return [...this.#attached.values()].filter(({ attachment, wanted }) => !attachment.intact && wanted())
   }
 
   /** Removes the pins of links whose cgroup is gone, also those of a former agent. */
@@ -85,7 +115,7 @@ export class CgroupHooks {
     return pinnedNames(this.#links).filter((name) => {
       const path = join(this.#links, name)
       if (!isGone(path)) return false
-      this.#attached.get(path)?.close()
+      this.#attached.get(path)?.attachment.close()
       this.#attached.delete(path)
       unlinkSync(path)
       return true
@@ -93,7 +123,7 @@ export class CgroupHooks {
   }
 
   close(): void {
-    for (const attachment of this.#attached.values()) attachment.close()
+    for (const { attachment } of this.#attached.values()) attachment.close()
     this.#attached.clear()
   }
 
@@ -103,9 +133,11 @@ export class CgroupHooks {
 
   #attach(cgroup: string, programs: readonly Program[]): void {
     const id = inodeOf(cgroup)
+    const wanted = () => existsSync(cgroup) && inodeOf(cgroup) === id
     for (const program of programs) {
       const path = linkPath(this.#links, program.name, id)
-      this.#keep(Attachment.ensure(path, program, () => program.attachCgroup(cgroup)))
+      const attach = () => program.attachCgroup(cgroup)
+      this.#keep({ attachment: Attachment.ensure(path, program, attach), program, attach, wanted })
     }
   }
 
@@ -113,15 +145,16 @@ export class CgroupHooks {
     for (const name of pinnedNames(this.#links)) {
       const path = join(this.#links, name)
       if (!name.startsWith(`${KUBELET_PROGRAM}@`) || path === but) continue
-      this.#attached.get(path)?.close()
+      this.#attached.get(path)?.attachment.close()
       this.#attached.delete(path)
       unlinkSync(path)
     }
   }
 
-  #keep(attachment: Attachment): void {
-    this.#attached.get(attachment.path)?.close()
-    this.#attached.set(attachment.path, attachment)
+  #keep(hook: Hook): void {
+    const { path } = hook.attachment
+    this.#attached.get(path)?.attachment.close()
+    this.#attached.set(path, hook)
   }
 }
 

@@ -19,6 +19,10 @@ export function declareMode(map: ModeMap, mode: Mode): void {
   map.set(mode_writer.MODE_OF_AGENT, BY_NAME[mode])
 }
 
+export function isDeclared(map: ModeMap, mode: Mode): boolean {
+  return map.get(mode_writer.MODE_OF_AGENT) === BY_NAME[mode]
+}
+
 export function declaredMode(map: ModeMap): Mode {
   return map.get(mode_writer.MODE_OF_AGENT) === kernelMode.MODE_OBSERVE ? 'observe' : 'enforce'
 }

@@ -8,6 +8,7 @@ import { NO_TRAITS, type Traits } from '../membership/traits.ts'
 import type { Verdict } from '../pods/state.ts'
 import { addressOf, NO_ADDRESS } from './address.ts'
 import type { KernelMaps } from './kernel-maps.ts'
+import { addressKey, type PodSnapshot, podSnapshot } from './pod-snapshot.ts'
 import { verdictName, verdictNumber } from './verdicts.ts'
 
 export interface PodAddresses {
@@ -37,6 +38,11 @@ export class PodEntries {
 
   constructor(maps: Maps) {
     this.#maps = maps
+  }
+
+  /** What all pods' maps hold now. */
+  snapshot(): PodSnapshot {
+    return podSnapshot(this.#maps)
   }
 
   /** What the kernel says of a pod now. */
@@ -96,6 +102,16 @@ export class PodEntries {
     }
   }
 
+  /** As `writeNetns`, whatever others have written meanwhile. */
+  rewriteNetns(netns: bigint, addresses: PodAddresses): void {
+    const further = new Set(addresses.more.map((ip) => addressKey(addressOf(ip))))
+    const surplus = this.#maps.own_addr
+      .keys()
+      .filter((key) => key.netns === netns && !further.has(addressKey(key.addr)))
+    this.#maps.own_addr.deleteBatch(surplus)
+    this.writeNetns(netns, addresses, addresses)
+  }
+
   /** @param addresses those that were written; undefined: a former agent wrote them, and they are looked for */
   forgetNetns(netns: bigint, addresses: PodAddresses | undefined): void {
     const { own_addr, addr_netns } = this.#maps
@@ -144,7 +160,7 @@ export class PodEntries {
 }
 
 /** Where a pod is and how it is captured, as its entry says it. */
-function placed(addresses: PodAddresses, traits: Traits): Pick<PodEntry, 'flags' | 'ip'> {
+export function placed(addresses: PodAddresses, traits: Traits): Pick<PodEntry, 'flags' | 'ip'> {
   const { ipv4, ipv6 } = addresses
   return {
     flags: flagsOf(addresses, traits),
@@ -161,6 +177,6 @@ function flagsOf({ more }: PodAddresses, { dns, bypassInbound }: Traits): number
 }
 
 /** The addresses at which the kubelet probes a pod. */
-function hostsOf({ ipv4, ipv6 }: PodAddresses): readonly string[] {
+export function hostsOf({ ipv4, ipv6 }: PodAddresses): readonly string[] {
   return [ipv4, ipv6].filter((ip) => ip !== undefined)
 }

@@ -45,6 +45,7 @@ export const CONNECTIONS = {
   inbound_inbound: inbound('steered', 'enrolled'),
   inbound_exempt: inbound('passed', 'exempt'),
   inbound_bypassed: inbound('passed', 'bypassed'),
+  inbound_probe: inbound('passed', 'probe'),
   dropped_not_ready: inbound('held', 'not_ready'),
   dropped_guard: inbound('refused', 'guard'),
   dropped_foreign: inbound('refused', 'foreign'),

@@ -5,13 +5,15 @@ import type { Logger } from 'pino'
 import { causeText } from '../errors/error.ts'
 import type { Lookups } from '../hooks/lookups.ts'
 import type { PodEntries } from '../maps/pod-entries.ts'
+import type { PodSnapshot } from '../maps/pod-snapshot.ts'
 import type { DriftKind } from '../netns/drift.ts'
 import { podRef } from '../pods/pod.ts'
-import { isSteered, type Phase, type PodState } from '../pods/state.ts'
+import { isSteered, type PodState } from '../pods/state.ts'
 import type { Dwelling } from './enrolment.ts'
+import { wrongEntries } from './entry-audit.ts'
 import type { Listeners } from './listeners.ts'
 
-export type AnyDrift = DriftKind | 'entry' | 'lookup' | 'listener' | 'hook' | 'address'
+export type AnyDrift = DriftKind | 'entry' | 'lookup' | 'listener' | 'hook' | 'pin'
 
 export interface VerifierOptions {
   readonly entries: PodEntries
@@ -20,9 +22,6 @@ export interface VerifierOptions {
   readonly dwelling: (uid: string) => Dwelling | undefined
   readonly log: Logger
 }
-
-/** An enrolment may have steered the pod a moment ago, and its answer is still on the way. */
-const AWAITING: ReadonlySet<Phase> = new Set(['held', 'joining', 'failed'])
 
 export class Verifier {
   readonly #options: VerifierOptions
@@ -43,16 +42,24 @@ export class Verifier {
     this.#options.log.warn({ pod, drift: kind, what }, 'drift was found and repaired')
   }
 
-  /** The pod's verdict as the hooks read it; cheap, for every pod. */
-  verifyEntry(state: PodState): void {
+  /**
+   * What the hooks read of the pod.
+   * @param found all pods' maps, read in this very turn of the event loop
+   * @throws NativeError EBPF_MAP_FULL
+   */
+  verifyEntries(state: PodState, found: PodSnapshot): void {
     const { cgroup, netns, verdict, uid } = state
-    if (cgroup === undefined || verdict === 'none') return
-    const found = this.#options.entries.read(cgroup.id)
-    if (found.verdict === verdict && found.netns === netns) return
-    if (found.verdict === 'steer' && found.netns === netns && AWAITING.has(state.phase)) return
     const dwelling = this.#options.dwelling(uid)
-    this.#options.entries.write(cgroup.id, netns, verdict, dwelling?.netns.addresses, dwelling?.traits)
-    this.note('entry', `verdict ${found.verdict} instead of ${verdict}`, state)
+    const enrolled =
+      dwelling === undefined || dwelling.leaving || dwelling.netns.cookie !== netns
+        ? undefined
+        : { addresses: dwelling.netns.addresses, traits: dwelling.traits }
+    const wrong = wrongEntries(state, enrolled, found)
+    if (wrong.length === 0 || cgroup === undefined || verdict === 'none') return
+    const { entries } = this.#options
+    if (netns !== undefined && enrolled !== undefined) entries.rewriteNetns(netns, enrolled.addresses)
+    entries.write(cgroup.id, netns, verdict, enrolled?.addresses, enrolled?.traits)
+    this.note('entry', wrong.join('; '), state)
   }
 
   /**
@@ -84,12 +91,14 @@ export class Verifier {
   }
 
   async #verifyLookup(state: PodState, dwelling: Dwelling): Promise<void> {
-    if (dwelling.lookup?.intact === true) return
-    using instance = await this.#options.lookups.load(dwelling.netns.cookie)
+    const fault = dwelling.lookup === undefined ? 'missing' : dwelling.lookup.fault
+    if (fault === undefined) return
+    const { lookups } = this.#options
+    using instance = await lookups.load(dwelling.netns.cookie)
     if (!this.#stays(state, dwelling)) return
-    dwelling.lookup?.close()
-    dwelling.lookup = this.#options.lookups.attach(instance, dwelling.netns)
-    this.note('lookup', 'listener lookup was detached', state)
+    if (dwelling.lookup === undefined) dwelling.lookup = lookups.attach(instance, dwelling.netns)
+    else dwelling.lookup.mend(instance, () => instance.attachNetns(dwelling.netns.fd))
+    this.note('lookup', `listener lookup was ${fault}`, state)
   }
 
   async #verifyAddresses(state: PodState, dwelling: Dwelling): Promise<void> {

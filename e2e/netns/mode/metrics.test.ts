@@ -82,14 +82,14 @@ describe('an agent', () => {
     expect(await get('/readyz')).toMatchObject({ status: 200 })
   })
 
-  it('is not ready while a hook is detached', async () => {
+  it('is not ready while a hook is not what it was', async () => {
     const name = linksOf(node.world).find((link) => link.startsWith('connect4@')) ?? ''
     const pins = join(mountPoint('bpf'), node.world.prefix)
     const [version = ''] = readdirSync(pins)
     unlinkSync(join(pins, version, 'links', name))
     expect(await get('/readyz')).toMatchObject({
       status: 503,
-      text: expect.stringContaining(`${name} is detached`)
+      text: expect.stringContaining(`${name} is unpinned`)
     })
     await node.agent.restart()
     expect(node.agent.running).toBe(true)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
-import type { KernelSide } from '../../agent/kernel-side.ts'
+import type { KernelSide, Mended } from '../../agent/kernel-side.ts'
 import { Patrol } from '../../agent/patrol.ts'
 import type { Roster } from '../../pods/roster.ts'
 import type { PodState } from '../../pods/state.ts'
@@ -12,28 +12,31 @@ const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 interface Situation {
   states?: readonly PodState[]
-  broken?: readonly string[]
+  mended?: readonly Mended[] | 'fails'
   overflow?: bigint
   entry?: 'none' | 'held'
 }
 
 const STEERED = podState({ verdict: 'steer', cgroup: cgroup() })
 
-function patrolled({ states = [STEERED], broken = [], overflow = 0n, entry = 'held' }: Situation = {}) {
+function patrolled({ states = [STEERED], mended = [], overflow = 0n, entry = 'held' }: Situation = {}) {
   const log: string[] = []
   const gates: (() => void)[] = []
   const verifier = {
     note: (kind: string) => void log.push(`drift ${kind}`),
-    verifyEntry: ({ uid }: PodState) => void log.push(`entry ${uid}`),
+    verifyEntries: ({ uid }: PodState) => void log.push(`entry ${uid}`),
     verify: ({ uid }: PodState) => {
       log.push(`verify ${uid}`)
       return new Promise<boolean>((resolve) => gates.push(() => resolve(true)))
     }
   } as unknown as Verifier
   const kernel = {
-    cgroups: { broken },
+    mend: () => {
+      if (mended === 'fails') throw new Error('no such cgroup')
+      return mended
+    },
     overflow,
-    entries: { read: () => ({ verdict: entry, netns: undefined }) },
+    entries: { read: () => ({ verdict: entry, netns: undefined }), snapshot: () => ({}) },
     clearOverflow: () => void log.push('overflow cleared')
   } as unknown as KernelSide
   const roster = {
@@ -44,7 +47,6 @@ function patrolled({ states = [STEERED], broken = [], overflow = 0n, entry = 'he
     kernel,
     verifier,
     roster,
-    followRoots: () => void log.push('roots'),
     kubelet: undefined,
     onRoom: () => void log.push('room'),
     onVerified: (uid) => void log.push(`verified ${uid}`),
@@ -108,11 +110,19 @@ describe('a round', () => {
     expect(log.filter((line) => line === 'verify u1')).toHaveLength(2)
   })
 
-  it('attaches hooks that were detached', async () => {
-    const { patrol, log, open } = patrolled({ states: [], broken: ['connect4@1'] })
+  it('counts what of the node was put back', async () => {
+    const mended = [{ kind: 'hook', what: 'connect4@1 was detached' }] as const
+    const { patrol, log, open } = patrolled({ states: [], mended })
     patrol.round()
     await open()
-    expect(log).toEqual(['roots', 'drift hook'])
+    expect(log).toEqual(['drift hook'])
+  })
+
+  it('goes on where one thing cannot be verified', async () => {
+    const { patrol, log, open } = patrolled({ mended: 'fails' })
+    patrol.round()
+    await open()
+    expect(log).toEqual(['entry u1', 'verify u1', 'verified u1'])
   })
 
   it.each([

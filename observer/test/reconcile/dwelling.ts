@@ -25,5 +25,10 @@ export function dwelling(log: string[], change: Partial<Record<keyof PodNetns, u
 }
 
 export function attachment(log: string[], intact = true): Attachment {
-  return { intact, close: () => void log.push('lookup closed') } as unknown as Attachment
+  return {
+    intact,
+    fault: intact ? undefined : 'detached',
+    mend: () => void log.push('lookup mended'),
+    close: () => void log.push('lookup closed')
+  } as unknown as Attachment
 }

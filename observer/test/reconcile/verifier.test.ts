@@ -2,7 +2,7 @@
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import type { Lookups } from '../../hooks/lookups.ts'
-import { PodEntries } from '../../maps/pod-entries.ts'
+import { NO_ADDRESSES, PodEntries } from '../../maps/pod-entries.ts'
 import type { Dwelling } from '../../reconcile/enrolment.ts'
 import { Verifier } from '../../reconcile/verifier.ts'
 import { podMaps } from '../maps/memory-map.ts'
@@ -20,6 +20,7 @@ function verifier(
 ) {
   const maps = podMaps()
   const entries = new PodEntries(maps)
+  entries.writeNetns(NETNS, NO_ADDRESSES, ADDRESSES)
   entries.write(cgroup().id, NETNS, 'steer', ADDRESSES)
   const listeners = { missing: () => [...missing], park: async () => [], adopt: async () => [] }
   const load = async () => {
@@ -64,7 +65,7 @@ describe('verifying an enrolled pod', () => {
     held.lookup = attachment(log, false)
     const { made } = verifier(held, log)
     expect(await made.verify(STEERED)).toBe(true)
-    expect(log).toEqual(['lookup closed', 'attached', 'program closed'])
+    expect(log).toEqual(['lookup mended', 'program closed'])
     expect(made.drift).toEqual({ lookup: 1 })
   })
 
@@ -128,15 +129,15 @@ describe('verifying a verdict', () => {
   ] as const)('puts back one that was %s', (_, verdict, netns) => {
     const { made, entries } = verifier(dwelling([]))
     entries.write(cgroup().id, netns, verdict)
-    made.verifyEntry(STEERED)
+    made.verifyEntries(STEERED, entries.snapshot())
     expect(entries.read(cgroup().id)).toEqual({ verdict: 'steer', netns: NETNS })
     expect(made.drift).toEqual({ entry: 1 })
   })
 
   it('leaves alone what is right, and what nobody has judged', () => {
-    const { made } = verifier(dwelling([]))
-    made.verifyEntry(STEERED)
-    made.verifyEntry(podState({ cgroup: cgroup(), verdict: 'none' }))
+    const { made, entries } = verifier(dwelling([]))
+    made.verifyEntries(STEERED, entries.snapshot())
+    made.verifyEntries(podState({ cgroup: cgroup(), verdict: 'none' }), entries.snapshot())
     expect(made.drift).toEqual({})
   })
 })

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernel maps hold that is not one pod's: what the hooks may do, and where pods lie.
+
+import { existsSync, statSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
+import { nested_netns, pod_limits, type Settings } from '#contract'
+import type { Config } from '../config/schema.ts'
+import type { CgroupRoot } from '../processes/roots.ts'
+import type { KernelMaps } from './kernel-maps.ts'
+import { declareMode, isDeclared } from './mode.ts'
+
+const ONLY = 0
+
+type Maps = Pick<KernelMaps, 'settings' | 'mode' | 'cgroup_root'>
+export type NodeWishes = Pick<Config, 'mode' | 'strict' | 'nestedNetns'>
+
+export class NodeEntries {
+  readonly #maps: Maps
+  readonly #wishes: NodeWishes
+  #roots: readonly CgroupRoot[] = []
+
+  constructor(maps: Maps, wishes: NodeWishes) {
+    this.#maps = maps
+    this.#wishes = wishes
+  }
+
+  /** @param roots as `withinReach` chose them */
+  write(roots: readonly CgroupRoot[]): void {
+    this.#roots = roots
+    declareMode(this.#maps.mode, this.#wishes.mode)
+    this.#maps.settings.set(ONLY, this.#settings)
+  }
+
+  /** Children of that root are pods from now on. */
+  writeRoot({ id, level }: CgroupRoot): void {
+    this.#maps.cgroup_root.set(id, { pod_level: level + 1 })
+  }
+
+  /** Writes again what somebody else changed; returns what that was. */
+  mend(): readonly string[] {
+    const wrong: string[] = []
+    if (!isDeepStrictEqual(this.#maps.settings.get(ONLY), this.#settings)) wrong.push('settings')
+    if (!isDeclared(this.#maps.mode, this.#wishes.mode)) wrong.push('mode')
+    if (wrong.length > 0) this.write(this.#roots)
+    const lost = this.#roots.filter(
+      (root) => isThere(root) && this.#maps.cgroup_root.get(root.id)?.pod_level !== root.level + 1
+    )
+    for (const root of lost) this.writeRoot(root)
+    return [...wrong, ...lost.map(({ path }) => `kubepods root ${path}`)]
+  }
+
+  get #settings(): Settings {
+    const levels = this.#roots.map(({ level }) => level + 1)
+    return {
+      strict: this.#wishes.strict ? 1 : 0,
+      nested: this.#wishes.nestedNetns === 'pass' ? nested_netns.NESTED_PASS : nested_netns.NESTED_REFUSE,
+      pod_level_min: levels.length === 0 ? 0 : Math.min(...levels),
+      pod_level_max: levels.length === 0 ? 0 : Math.max(...levels)
+    }
+  }
+}
+
+/** The hooks look for a pod at so many levels, counted from the highest root. */
+export function withinReach(roots: readonly CgroupRoot[]): {
+  readonly near: readonly CgroupRoot[]
+  readonly far: readonly CgroupRoot[]
+} {
+  const highest = Math.min(...roots.map(({ level }) => level))
+  const isNear = ({ level }: CgroupRoot) => level - highest < pod_limits.POD_LEVELS
+  return { near: roots.filter(isNear), far: roots.filter((root) => !isNear(root)) }
+}
+
+function isThere({ path, id }: CgroupRoot): boolean {
+  return existsSync(path) && statSync(path, { bigint: true }).ino === id
+}
