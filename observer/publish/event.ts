@@ -13,11 +13,11 @@ export interface EventKind {
 
 /** Undefined: it is of no pod that anybody has named, or changes nothing for the pod. */
 export const EVENT_KINDS: Readonly<Record<Announcement, EventKind | undefined>> = {
-  joined: { type: 'Normal', reason: 'JoinedMesh' },
-  left: { type: 'Normal', reason: 'LeftMesh' },
+  joined: { type: 'Normal', reason: 'Joined' },
+  left: { type: 'Normal', reason: 'Left' },
   failed: { type: 'Warning', reason: 'EnrolmentFailed' },
-  warning: { type: 'Warning', reason: 'MeshConflict' },
-  unsupported: { type: 'Warning', reason: 'MeshUnsupported' },
+  warning: { type: 'Warning', reason: 'Conflict' },
+  unsupported: { type: 'Warning', reason: 'Unsupported' },
   unjudged: undefined,
   observed: undefined
 }

@@ -56,7 +56,7 @@ describe('an Event', () => {
       metadata: { name: expect.stringMatching(/^cart\.[0-9a-f]{16}$/), namespace: 'shop' },
       involvedObject: { apiVersion: 'v1', kind: 'Pod', namespace: 'shop', name: 'cart', uid: 'u1' },
       type: 'Normal',
-      reason: 'JoinedMesh',
+      reason: 'Joined',
       message: 'traffic is carried by ztunnel',
       count: 1,
       firstTimestamp: '2026-11-22T10:00:00.000Z',
@@ -82,10 +82,10 @@ describe('an Event', () => {
     told.tell(pod(), LEFT, 'a')
     told.tell(pod(), JOINED, 'a')
     expect(events().map(({ reason, involvedObject }) => `${involvedObject.uid} ${reason}`)).toEqual([
-      'u1 JoinedMesh',
-      'u2 JoinedMesh',
-      'u1 LeftMesh',
-      'u1 JoinedMesh'
+      'u1 Joined',
+      'u2 Joined',
+      'u1 Left',
+      'u1 Joined'
     ])
   })
 
