@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // `sluice cleanup`: takes back everything that agents have made on this node, whatever state they left it in.
 
-import { existsSync, readdirSync, rmdirSync, rmSync, unlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, rmdirSync, rmSync, unlinkSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import type { Logger } from 'pino'
-import type { Pod } from '#contract'
-import { BpfMap, Link, NativeError, Netns } from '#native'
+import { Link, NativeError, Netns } from '#native'
 import type { Config } from './config/schema.ts'
 import { causeText } from './errors/error.ts'
 import { pinnedNames } from './hooks/attachment.ts'
-import { addressText } from './maps/address.ts'
-import { pinPaths } from './maps/pin-paths.ts'
-import { planNetns, removing } from './netns/plan.ts'
-import { netnsByInode } from './netns/search.ts'
+import { pinnedVersions, pinPaths } from './maps/pin-paths.ts'
+import { everyNetns } from './netns/search.ts'
 import { makeSysctlsWritable } from './netns/sysctls.ts'
+import { removeTraces, tracesIn } from './netns/traces.ts'
 
 export type Removed = Record<'links' | 'maps' | 'rules and routes' | 'sockets', number>
 
@@ -22,25 +20,15 @@ export type Removed = Record<'links' | 'maps' | 'rules and routes' | 'sockets', 
  * @returns what was removed, by kind
  */
 export async function cleanup(config: Config, log: Logger): Promise<Removed> {
-  const pins = pinPaths(config)
+  const { root } = pinPaths(config)
+  const versions = pinnedVersions(root)
+  const own = versions.flatMap(({ links }) => lookupNetns(links))
   const removed: Removed = { links: 0, 'rules and routes': 0, maps: 0, sockets: 0 }
-  const lookups = pinnedNames(pins.links).filter((name) => name.startsWith('lookup@'))
-  const inodes = new Map(
-    lookups.map((name) => [BigInt(name.split('@')[1] ?? 0), inodeOf(join(pins.links, name))])
-  )
-  for (const name of pinnedNames(pins.links)) {
-    unlinkSync(join(pins.links, name))
-    removed.links++
-  }
-  removed['rules and routes'] = await restoreAll(config, inodes, addressesOf(pins.maps), log)
-  for (const name of pinnedNames(pins.maps)) {
-    unlinkSync(join(pins.maps, name))
-    removed.maps++
-  }
-  for (const directory of [pins.links, pins.maps, pins.version]) removeEmpty(directory)
-  if (existsSync(pins.root) && readdirSync(pins.root).length === 0) rmdirSync(pins.root)
-  else if (existsSync(pins.root))
-    log.warn({ path: pins.root }, 'another version of Sluice has left its pins there')
+  for (const { links } of versions) removed.links += unpinAll(links)
+  removed['rules and routes'] = await restoreAll(config, new Set(own), log)
+  for (const { maps } of versions) removed.maps += unpinAll(maps)
+  for (const { version } of versions) rmdirSync(version)
+  if (existsSync(root)) rmdirSync(root)
   for (const path of [config.controlSocket, `${config.controlSocket}.lock`, config.zds.socket]) {
     if (!existsSync(path)) continue
     rmSync(path)
@@ -49,7 +37,20 @@ export async function cleanup(config: Config, log: Logger): Promise<Removed> {
   return removed
 }
 
-/** Undefined: the namespace is gone, and took everything in it along. */
+function unpinAll(directory: string): number {
+  const names = pinnedNames(directory)
+  for (const name of names) unlinkSync(join(directory, name))
+  if (existsSync(directory)) rmdirSync(directory)
+  return names.length
+}
+
+/** Inodes of the namespaces that have a pinned listener lookup; one that is gone took everything in it along. */
+function lookupNetns(links: string): number[] {
+  return pinnedNames(links).flatMap((name) =>
+    name.startsWith('lookup@') ? (inodeOf(join(links, name)) ?? []) : []
+  )
+}
+
 function inodeOf(path: string): number | undefined {
   using link = Link.openPinned(path)
   try {
@@ -60,51 +61,44 @@ function inodeOf(path: string): number | undefined {
   }
 }
 
-function addressesOf(maps: string): ReadonlyMap<bigint, Pod> {
-  const path = join(maps, 'netns_pod')
-  if (!existsSync(path)) return new Map()
-  using map = BpfMap.openPinned<bigint, Pod>(path)
-  return new Map(map.entries())
+/** Namespaces that an agent with pins of its own looks after. */
+function othersNetns({ bpffs, pinDirectory }: Config): ReadonlySet<number> {
+  const others = pinnedNames(bpffs).filter((name) => name !== basename(pinDirectory))
+  const versions = others.flatMap((name) => pinnedVersions(join(bpffs, name)))
+  return new Set(versions.flatMap(({ links }) => lookupNetns(links)))
 }
 
-async function restoreAll(
-  { steering }: Config,
-  inodes: ReadonlyMap<bigint, number | undefined>,
-  pods: ReadonlyMap<bigint, Pod>,
-  log: Logger
-): Promise<number> {
-  if (inodes.size > 0) makeSysctlsWritable()
-  const wanted = new Set([...inodes.values()].filter((inode) => inode !== undefined))
-  const paths = netnsByInode(wanted)
+/** @param own namespaces whose lookup was ours; those that lost theirs are found by what is in them */
+async function restoreAll(config: Config, own: ReadonlySet<number>, log: Logger): Promise<number> {
+  const all = everyNetns()
+  const others = othersNetns(config)
+  const lost = [...own].filter((inode) => !all.has(inode))
+  if (lost.length > 0)
+    log.warn({ netns: lost }, 'network namespaces have no process and no name: they were skipped')
   let restored = 0
-  for (const [cookie, inode] of inodes) {
-    const path = inode === undefined ? undefined : paths.get(inode)
-    const [ipv4, ipv6] = pods.get(cookie)?.ip.map(addressText) ?? []
-    const plan = planNetns(steering, { ipv4, ipv6, ipv6Supported: existsSync('/proc/sys/net/ipv6') })
+  for (const [inode, path] of all) {
+    if (others.has(inode)) continue
     try {
-      if (path === undefined) {
-        if (inode !== undefined)
-          log.warn({ netns: String(cookie) }, 'network namespace has no process and no name: skipped')
-        continue
-      }
-      using netns = Netns.open(path)
-      await netns.run(
-        removing(
-          plan,
-          plan.sysctls.map(({ name }) => ({ name, value: '0' }))
-        )
-      )
-      restored++
+      if (await restore(path, config)) restored++
     } catch (error) {
-      log.warn(
-        { netns: String(cookie), err: causeText(error) },
-        'rules and routes of a pod could not be removed'
-      )
+      if (isGone(error)) continue
+      log.warn({ netns: inode, path, err: causeText(error) }, 'rules and routes could not be removed')
     }
   }
   return restored
 }
 
-function removeEmpty(directory: string): void {
-  if (existsSync(directory)) rmdirSync(directory)
+/** Its last process ended since it was found. */
+function isGone(error: unknown): boolean {
+  return error instanceof NativeError && error.code === 'SLUICE_NATIVE_ENETNS_GONE'
+}
+
+/** @returns whether there was anything */
+async function restore(path: string, { steering }: Config): Promise<boolean> {
+  using netns = Netns.open(path)
+  const traces = await tracesIn(netns, steering)
+  if (traces === undefined) return false
+  makeSysctlsWritable()
+  await removeTraces(netns, traces, steering, existsSync('/proc/sys/net/ipv6'))
+  return true
 }

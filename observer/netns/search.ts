@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds network namespaces of which only the inode is known: among the processes, and among the named ones.
+// Finds the node's network namespaces: those of processes, and the named ones.
 
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,13 +7,12 @@ import { netnsPath } from '../processes/locate.ts'
 
 const NAMED = ['/run/netns', '/run/docker/netns']
 
-/** @returns a path for each namespace that was found */
-export function netnsByInode(wanted: ReadonlySet<number>): ReadonlyMap<number, string> {
+/** @returns a path for each, by inode */
+export function everyNetns(): ReadonlyMap<number, string> {
   const found = new Map<number, string>()
   for (const path of candidates()) {
-    if (found.size === wanted.size) break
     const inode = inodeOf(path)
-    if (inode !== undefined && wanted.has(inode)) found.set(inode, path)
+    if (inode !== undefined && !found.has(inode)) found.set(inode, path)
   }
   return found
 }

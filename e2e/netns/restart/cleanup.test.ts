@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// `sluice cleanup` where the pins do not tell of everything: a lookup's pin was lost, and ztunnel lives on.
+
+import { existsSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { Link } from '#native'
+import { mountPoint } from '../../world/mounts.ts'
+import type { Pod } from '../../world/pod.ts'
+import { run } from '../../world/running.ts'
+import { FAMILIES, mesh } from '../setup/mesh.ts'
+import { expectPlain } from '../setup/route.ts'
+
+const PORT = 8080
+/** Tells of a program by its id, or ends with 1 where there is none. */
+const PROGRAMS = join(import.meta.dirname, '../../../build/e2e/programs')
+const SYSCTLS = ['net.ipv4.tcp_fwmark_accept', 'net.ipv4.fwmark_reflect', 'net.ipv6.fwmark_reflect']
+
+async function tracesIn(pod: Pod): Promise<string[]> {
+  const rules = await Promise.all(['-4', '-6'].map((family) => pod.ip(family, 'rule')))
+  const routes = await Promise.all(
+    ['-4', '-6'].map((family) => pod.ip(family, 'route', 'show', 'table', 'all'))
+  )
+  const sysctls = await Promise.all(SYSCTLS.map(async (name) => `${name} ${await pod.sysctl(name)}`))
+  const lines = [...rules, ...routes].join('\n').split('\n')
+  return [
+    ...lines.filter((line) => /fwmark|table 5151/.test(line)),
+    ...sysctls.filter((line) => line.endsWith('1'))
+  ]
+}
+
+function pinnedPrograms(links: string): number[] {
+  return readdirSync(links).map((name) => {
+    using link = Link.openPinned(join(links, name))
+    return link.info().programId
+  })
+}
+
+async function isLoaded(program: number): Promise<boolean> {
+  const { code } = await run([PROGRAMS, String(program)], { input: '\n' })
+  return code === 0
+}
+
+describe('cleanup', () => {
+  const node = mesh({ enrolled: ['app', 'other'], outsiders: ['peer'] })
+  const bystanders = mesh({ enrolled: ['bystander'] })
+
+  it('finds what is in a pod whose lookup pin was lost, and leaves another agent’s pods alone', async () => {
+    const [app, peer] = [node.pod('app'), node.outsider('peer')]
+    await peer.serve(PORT)
+    await app.serve(PORT)
+    const root = join(mountPoint('bpf'), node.world.prefix)
+    const links = join(root, readdirSync(root).find((name) => /^v\d+$/.test(name)) ?? '', 'links')
+    await node.agent.kill9()
+    const programs = pinnedPrograms(links)
+    expect(await Promise.all(programs.map(isLoaded))).not.toContain(false)
+    unlinkSync(join(links, `lookup@${await app.cookie()}`))
+    // Of a layout that this build does not know.
+    mkdirSync(join(root, 'v99', 'links'), { recursive: true })
+    expect(await tracesIn(app)).toHaveLength(9)
+
+    expect(await node.agent.cli('cleanup')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/removed \d+ rules and routes/)
+    })
+    expect(node.ztunnel.running).toBe(true)
+    for (const pod of [app, node.pod('other')]) expect(await tracesIn(pod)).toEqual([])
+    expect(existsSync(root)).toBe(false)
+    await expect.poll(async () => (await Promise.all(programs.map(isLoaded))).includes(true)).toBe(false)
+    for (const family of FAMILIES) {
+      expectPlain(await app.connect(peer[family], PORT))
+      expectPlain(await peer.connect(app[family], PORT))
+    }
+
+    expect(await tracesIn(bystanders.pod('bystander'))).toHaveLength(9)
+    expect((await bystanders.report()).drift).toEqual({})
+  })
+})
