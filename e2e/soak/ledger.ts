@@ -16,7 +16,7 @@ export type Excuse = keyof typeof EXCUSES
 
 export type Verdict = 'carried' | 'plain' | 'leaked' | 'strayed' | 'failed' | Excuse
 
-/** When a ztunnel was killed: the signal, and the death. */
+/** When an agent or a ztunnel was killed: the signal, and the death. */
 export interface Kill {
   readonly from: number
   to: number
@@ -26,6 +26,7 @@ export interface Facts {
   readonly standings: Standings
   readonly presences: Presences
   readonly ztunnelKills: readonly Kill[]
+  readonly agentKills: readonly Kill[]
   readonly witness: Witness
 }
 
@@ -91,11 +92,22 @@ function isPlain({ seen, local, direction, at, end }: Call, witness: Witness): b
   return direction === 'outbound' && witness.saw(local, at - SLACK_MS, end + SLACK_MS)
 }
 
-function excuse({ pod, at, end, failure }: Call, facts: Facts, standing: ReadonlySet<string>): Verdict {
-  const { ztunnelKills, presences } = facts
+function excuse(call: Call, facts: Facts, standing: ReadonlySet<string>): Verdict {
   if (standing.has('gone')) return 'ended pod'
-  if (standing.has('held') && failure === 'ECONNREFUSED') return 'new pod'
-  if (ztunnelKills.some(({ from, to }) => from <= end && to >= at)) return 'ztunnel killed'
-  if (presences.during(pod, at, end).has('nobody')) return 'nobody there'
-  return 'failed'
+  if (standing.has('held') && call.failure === 'ECONNREFUSED') return 'new pod'
+  if (facts.ztunnelKills.some((kill) => overlap(call, kill))) return 'ztunnel killed'
+  return wasAbandoned(call, facts) ? 'nobody there' : 'failed'
+}
+
+/** The parked listener dies with the agent: while it does, nobody may be there for less than a look sees. */
+function wasAbandoned(call: Call, { presences, agentKills }: Facts): boolean {
+  const { pod, at, end } = call
+  if (presences.during(pod, at, end).has('nobody')) return true
+  return agentKills.some(
+    (kill) => overlap(call, kill) && presences.during(pod, kill.from, kill.to).has('parked')
+  )
+}
+
+function overlap({ at, end }: Call, { from, to }: Kill): boolean {
+  return from <= end && to >= at
 }

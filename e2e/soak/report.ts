@@ -13,6 +13,8 @@ export interface Outcome {
   readonly control: Ledger
   readonly done: ReadonlyMap<string, number>
   readonly agentKills: number
+  /** What happened about then. */
+  readonly around: (at: number) => string
   readonly planned: number
   readonly drift: Readonly<Record<string, number>>
   readonly leftovers: readonly string[]
@@ -45,7 +47,9 @@ export function reportText(outcome: Outcome): string {
   const { seed, seconds, rate, ledger, leftovers, done } = outcome
   const perSecond = Math.round(ledger.count() / (ledger.length / 1000))
   const happened = [...done].map(([what, count]) => `${what} ${count}`).join(', ')
-  const faults = ledger.faults.slice(0, TOLD).map((fault) => `  ${JSON.stringify(fault)}`)
+  const faults = ledger.faults
+    .slice(0, TOLD)
+    .map((fault) => `  ${JSON.stringify(fault)}\n    ${outcome.around(fault.at)}`)
   return [
     `Soak: ${seconds} s with seed ${seed}, ${outcome.ztunnel}; ${rate} connections/s were asked for, ${perSecond} made.`,
     `Happened (${outcome.planned} were planned): ${happened}; agents killed: ${outcome.agentKills}.`,

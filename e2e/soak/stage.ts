@@ -35,8 +35,8 @@ export class Stage {
   readonly presences: Presences
   readonly standings = new Standings()
   readonly ztunnelKills: Kill[] = []
+  readonly agentKills: Kill[] = []
   #ztunnel: Ztunnel
-  agentKills = 0
 
   private constructor(parts: Pick<Stage, 'world' | 'agent' | 'peer' | 'witness'>, ztunnel: Ztunnel) {
     this.world = parts.world
@@ -114,20 +114,25 @@ export class Stage {
     }
   }
 
-  async killZtunnel(): Promise<void> {
-    const kill: Kill = { from: Date.now(), to: Number.POSITIVE_INFINITY }
-    this.ztunnelKills.push(kill)
-    await this.#ztunnel.kill9()
-    kill.to = Date.now()
+  killZtunnel(): Promise<void> {
+    return kill(this.#ztunnel, this.ztunnelKills)
   }
 
   async startZtunnel(): Promise<void> {
     this.#ztunnel = await startZtunnel(this.world)
   }
 
-  async killAgent(): Promise<void> {
-    this.agentKills++
-    await this.agent.kill9()
+  killAgent(): Promise<void> {
+    return kill(this.agent, this.agentKills)
+  }
+
+  /** What happened to agent and ztunnel within a second around, in ms from there. */
+  around(at: number): string {
+    const told = (who: string, kills: readonly Kill[]) =>
+      kills
+        .filter(({ from, to }) => from < at + 1000 && to > at - 1000)
+        .map(({ from, to }) => `${who} killed at ${from - at}, dead at ${to - at}`)
+    return [...told('agent', this.agentKills), ...told('ztunnel', this.ztunnelKills)].join('; ')
   }
 
   story(): string {
@@ -140,4 +145,11 @@ export class Stage {
     await this.witness.end()
     await this.world.cleanup()
   }
+}
+
+async function kill(victim: Pick<Agent, 'kill9'>, kills: Kill[]): Promise<void> {
+  const begun: Kill = { from: Date.now(), to: Number.POSITIVE_INFINITY }
+  kills.push(begun)
+  await victim.kill9()
+  begun.to = Date.now()
 }
