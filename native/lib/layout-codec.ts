@@ -9,7 +9,7 @@ export type Decoder = (view: DataView, offset: number) => unknown
 
 const LITTLE = endianness() === 'LE'
 const ENCODER = new TextEncoder()
-const DECODER = new TextDecoder()
+const DECODER = new TextDecoder('utf-8', { ignoreBOM: true })
 
 type Integer = { size: number; signed: boolean }
 

@@ -134,6 +134,7 @@ describe('layout', () => {
     ['ab😀', 6, 'ab'],
     ['ab😀', 7, 'ab😀'],
     ['x', 1, ''],
+    ['\ufeffab', 8, '\ufeffab'],
     ['', 4, '']
   ])('cuts %j to char[%i] as %j', (text, length, cut) => {
     const layout = new Layout({ kind: 'char-array', length })

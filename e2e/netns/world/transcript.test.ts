@@ -2,11 +2,12 @@
 // The stand-in's ZDS bytes against those of a real ztunnel: fed with the recorded agent's packets, it must send the
 // recorded ztunnel's.
 
+import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Pod } from '../../world/pod.ts'
-import { type Line, Running } from '../../world/running.ts'
+import { type Line, Running, run } from '../../world/running.ts'
 import { createWorld, type World } from '../../world/world.ts'
 import { startZtunnel, type Ztunnel } from '../../ztunnel/launch.ts'
 
@@ -20,6 +21,7 @@ interface Message {
 
 const E2E = join(import.meta.dirname, '../..')
 const DRIVER = join(E2E, '../build/e2e/zds-driver')
+const FUZZ = join(E2E, '../build/e2e/zds-fuzz')
 /** In the order in which ztunnel made them. */
 const CONNECTIONS = ['first-connection', 'reconnect', 'garbage', 'second-snapshot'] as const
 
@@ -94,4 +96,16 @@ describe('the stand-in’s ZDS conversation', () => {
   it('then ends, as ztunnel does after a breach of the protocol', async () => {
     expect(await ztunnel.exited).toEqual({ code: 1, signal: null })
   })
+})
+
+it('the stand-in’s decoder reads a million changed packets, and nothing beside them', async () => {
+  const inputs = 1_000_000
+  const valid = CONNECTIONS.flatMap(messages).flatMap(({ hex }) => (hex === undefined ? [] : [hex]))
+  const seed = randomInt(1, 2 ** 31)
+  const { code, signal, lines } = await run([FUZZ, String(inputs), String(seed)], { input: valid.join('\n') })
+  expect({ code, signal }, `seed ${seed}`).toEqual({ code: 0, signal: null })
+  const { inputs: tried, decoded } = lines.at(-1) as unknown as { inputs: number; decoded: number }
+  expect(tried).toBe(inputs)
+  expect(decoded).toBeGreaterThan(inputs / 100)
+  expect(decoded).toBeLessThan(inputs)
 })
