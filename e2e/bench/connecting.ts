@@ -41,7 +41,7 @@ export async function measureConnect(stage: Stage, { rounds, connections }: Conn
   const server = await world.outsider('server')
   await server.serve(PORT, '--quiet')
   const plain = await world.outsider('plain')
-  const redirected = await redirectedPlace(world, PORT)
+  const redirected = await redirectedPlace(world)
   const bystander = await world.pod('bystander')
   const steered = await world.pod({ name: 'steered', annotations: JOINED })
   await agent.untilPod(bystander, 'outside')
@@ -49,7 +49,7 @@ export async function measureConnect(stage: Stage, { rounds, connections }: Conn
   const ways: readonly Way[] = [
     { key: 'direct', name: 'direct, no hook of Sluice', place: plain },
     { key: 'bystander', name: 'direct, a pod outside the mesh', place: bystander },
-    { key: 'redirect', name: 'one iptables REDIRECT rule', place: redirected },
+    { key: 'redirect', name: "Istio's iptables rules", place: redirected },
     ...SIZES.map((pods) => ({
       key: `sluice${pods}`,
       name: `Sluice, ${pods === 1 ? '1 pod' : `${pods.toLocaleString('en-US')} pods`} in the map`,
@@ -109,7 +109,7 @@ function section(
     ]),
     remarks: [
       `Flat within 10 %: ${flat ? 'yes' : 'NO'}. Against 1 pod in the map: ${told.join(', ')}.`,
-      `Sluice against REDIRECT: ${percent(ratio('sluice1', 'redirect'))} (median of the rounds' ratios of p50).`
+      `Sluice against Istio's rules: ${percent(ratio('sluice1', 'redirect'))} (median of the rounds' ratios of p50).`
     ],
     data: {
       rounds,
