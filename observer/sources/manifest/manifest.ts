@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pods and namespaces from a directory of ordinary Kubernetes YAML.
 
-import { asyncScheduler, defer, type SchedulerLike } from 'rxjs'
+import { asyncScheduler, defer, merge, type SchedulerLike } from 'rxjs'
 import type { PodSource } from '../source.ts'
 import { succeeded } from './collection.ts'
+import { Listing } from './listing.ts'
 import { names } from './names.ts'
 import { listManifests, manifestReader } from './read.ts'
 import { settle } from './settle.ts'
@@ -20,9 +21,10 @@ const TOGETHER_MS = 20
  * that renames a whole file into place is followed fastest; one that writes in place is waited for.
  */
 export function manifestSource(directory: string, scheduler: SchedulerLike = asyncScheduler): PodSource {
-  const events$ = defer(() =>
-    watchDirectory(directory, scheduler).pipe(
-      names(() => listManifests(directory)),
+  const events$ = defer(() => {
+    const listing = new Listing(directory, () => listManifests(directory), scheduler)
+    const files$ = merge(watchDirectory(directory, scheduler), listing.again$).pipe(
+      names(() => listing.list()),
       settle<Content>({
         read: manifestReader(directory),
         isSame: (one, other) => one?.text === other?.text,
@@ -34,6 +36,7 @@ export function manifestSource(directory: string, scheduler: SchedulerLike = asy
       }),
       told()
     )
-  )
+    return merge(listing.events$, files$)
+  })
   return { name: 'manifest', events$ }
 }

@@ -16,10 +16,17 @@ export function isManifestName(name: string): boolean {
   return /^[^.].*\.(?:yaml|yml|json)$/.test(name)
 }
 
-/** Names of the manifests; none when there is no such directory. */
+/**
+ * Names of the manifests; none when there is no such directory.
+ * @throws NodeJS.ErrnoException when it cannot be listed
+ */
 export async function listManifests(directory: string): Promise<string[]> {
-  const names = await readdir(directory).catch(() => [])
-  return names.filter(isManifestName)
+  try {
+    return (await readdir(directory)).filter(isManifestName)
+  } catch (error) {
+    if (isAbsent(error)) return []
+    throw error
+  }
 }
 
 /** Reads and parses one file at a time, and parses again only what has changed. */
@@ -55,9 +62,13 @@ async function contentOf(path: string): Promise<Omit<Content, 'parsed'> | undefi
     const { ino, mtimeMs } = await file.stat({ bigint: true })
     return { text, inode: ino, ageMs: Date.now() - Number(mtimeMs) }
   } catch (error) {
-    if (error instanceof Error && 'code' in error && ABSENT.has(String(error.code))) return undefined
+    if (isAbsent(error)) return undefined
     throw error
   }
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && ABSENT.has(String(error.code))
 }
 
 // readFile asks for the size first and reads until nothing comes: three ways to the thread pool instead of one.

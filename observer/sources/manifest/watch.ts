@@ -82,8 +82,12 @@ export function watchDirectory(directory: string, scheduler: SchedulerLike): Obs
   })
 }
 
-/** Undefined: not there, or not a directory. */
+/** Undefined: not there, not a directory, or not to be seen; whoever lists it is told why. */
 function identityOf(path: string): string | undefined {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
-  return stat?.isDirectory() ? `${stat.dev}:${stat.ino}` : undefined
+  try {
+    const stat = statSync(path, { bigint: true })
+    return stat.isDirectory() ? `${stat.dev}:${stat.ino}` : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -40,14 +40,14 @@ async function start(path = directory): Promise<string[]> {
     }
   })
   await vi.waitFor(() => expect(failure === undefined ? told : ['synced']).toContain('synced'), {
-    timeout: 5000,
+    timeout: 30_000,
     interval: 2
   })
   return told.splice(0)
 }
 
 const expectTold = (...events: string[]) =>
-  vi.waitFor(() => expect(told).toEqual(events), { timeout: 4000, interval: 2 })
+  vi.waitFor(() => expect(told).toEqual(events), { timeout: 30_000, interval: 2 })
 
 beforeEach(async () => {
   base = mkdtempSync(join(tmpdir(), 'sluice-manifest-'))
@@ -99,7 +99,7 @@ describe('the manifest source', () => {
     await put('a.yaml', cart('a'))
     await start()
     await put('a.yaml', `${cart('a')}oops: [\n`)
-    await vi.waitFor(() => expect(told).toHaveLength(1), { timeout: 5000 })
+    await vi.waitFor(() => expect(told).toHaveLength(1), { timeout: 30_000 })
     expect(told.splice(0)[0]).toMatch(
       /^problem SLUICE_ERR_MANIFEST_SYNTAX \/pods\/a\.yaml: line \d+, column \d+ is not YAML: /
     )
@@ -117,7 +117,7 @@ describe('the manifest source', () => {
       await writeFile(join(directory, 'a.yaml'), next.slice(at, at + 40), { flag: 'a' })
       await sleep(4)
     }
-    await vi.waitFor(() => expect(told).toContain('pod b y'), { timeout: 5000 })
+    await vi.waitFor(() => expect(told).toContain('pod b y'), { timeout: 30_000 })
     await sleep(100)
     expect(told.filter((event) => !['pod a y', 'pod b y'].includes(event))).toEqual([])
   })
@@ -170,6 +170,26 @@ describe('the manifest source', () => {
     await expectTold('gone a', 'pod a')
   })
 
+  it('tells that the directory cannot be listed, forgets nothing meanwhile, and follows it again', async () => {
+    const link = join(base, 'link')
+    const replace = (target: string) => symlink(target, `${link}.new`).then(() => rename(`${link}.new`, link))
+    await replace('pods')
+    await put('a.yaml', cart('a'))
+    expect(await start(link)).toEqual(['pod a', 'synced'])
+    await replace('link')
+    await vi.waitFor(
+      () =>
+        expect(told).toContainEqual(expect.stringMatching(/^problem SLUICE_ERR_MANIFEST_DIRECTORY .*ELOOP/)),
+      { timeout: 30_000 }
+    )
+    await put('b.yaml', cart('b'))
+    await replace('pods')
+    await vi.waitFor(() => expect(told).toEqual(expect.arrayContaining(['mended /link', 'pod b'])), {
+      timeout: 30_000
+    })
+    expect(told).not.toContain('gone a')
+  })
+
   it('tells a duplicate with both places, and takes it when the first is gone', async () => {
     await put('a.yaml', cart('a'))
     await start()
@@ -179,7 +199,7 @@ describe('the manifest source', () => {
     )
     await unlink(join(directory, 'a.yaml'))
     await vi.waitFor(() => expect(told.slice(1)).toEqual(['pod a x', 'mended /pods/b.yaml']), {
-      timeout: 5000
+      timeout: 30_000
     })
   })
 
