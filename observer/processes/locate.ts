@@ -3,6 +3,7 @@
 
 import { readFile, stat } from 'node:fs/promises'
 import { podProcesses } from './scan.ts'
+import { startTimeOf } from './start-time.ts'
 
 export interface Sighting {
   readonly pid: number
@@ -27,14 +28,15 @@ export async function locateNetns(
   const pids = await podProcesses(path)
   const found = await Promise.all(pids.map((pid) => sight(pid)))
   const elsewhere = found.flatMap((each) => (each === undefined || each.inode === hostInode ? [] : [each]))
-  const oldestFirst = elsewhere.toSorted((a, b) => a.startTime - b.startTime || a.pid - b.pid)
+  const oldestFirst = elsewhere.toSorted((a, b) => Number(a.startTime - b.startTime) || a.pid - b.pid)
   return oldestFirst.find(({ inode }) => inode === current) ?? oldestFirst[0]
 }
 
-async function sight(pid: number): Promise<(Sighting & { startTime: number }) | undefined> {
+async function sight(pid: number): Promise<(Sighting & { startTime: bigint }) | undefined> {
   try {
     const [{ ino }, text] = await Promise.all([stat(netnsPath(pid)), readFile(`/proc/${pid}/stat`, 'utf8')])
-    return { pid, inode: ino, startTime: startTimeOf(text) }
+    const startTime = startTimeOf(text)
+    return startTime === undefined ? undefined : { pid, inode: ino, startTime }
   } catch {
     // The process is gone, which is not this pod's last word.
     return undefined
@@ -43,10 +45,4 @@ async function sight(pid: number): Promise<(Sighting & { startTime: number }) | 
 
 export function netnsPath(pid: number): string {
   return `/proc/${pid}/ns/net`
-}
-
-/** Field 22 of /proc/<pid>/stat; the command before it may hold spaces and parentheses. */
-export function startTimeOf(text: string): number {
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return Number(fields[22 - 3])
 }

@@ -6,6 +6,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseProcCgroup } from '../processes/cgroup-namespace.ts'
 import { type Cgroup2, levelBelow } from '../processes/roots.ts'
+import { startTimeOf } from '../processes/start-time.ts'
 import type { Cgroup } from './workload.ts'
 
 /** As the kernel told it when the peer connected. */
@@ -92,12 +93,6 @@ function decide(path: string, options: IdentityOptions): Claim | Refusal {
 export function unifiedPath(text: string | undefined, namespace = '/'): string | undefined {
   const path = text === undefined ? undefined : parseProcCgroup(text, namespace)
   return path?.endsWith(' (deleted)') ? undefined : path
-}
-
-/** Field 22 of /proc/<pid>/stat: the second field, the name, may hold spaces and parentheses. */
-export function startTimeOf(stat: string | undefined): bigint | undefined {
-  const field = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[22 - 3]
-  return field !== undefined && /^\d+$/.test(field) ? BigInt(field) : undefined
 }
 
 async function isAlive(proc: string, { pid, startTime, pidfd }: Peer): Promise<boolean> {
