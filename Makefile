@@ -129,7 +129,7 @@ $(LAYERS:%=test-%): test-%: $(TESTABLE)
 demo: $(TESTABLE) ## Show two pods, a ztunnel stand-in and the agent at work (root)
 	@$(NODE) e2e/demo/main.ts
 
-bench: $(TESTABLE) ## Print the figures: connect, process events, join (root); ARGS=--quick in a minute
+bench: $(TESTABLE) ## Print the figures: traffic, connect, process events, join (root); ARGS=--quick, ARGS=--traffic
 	@$(NODE) e2e/bench/main.ts $(ARGS)
 
 include e2e/kernels/kernels.mk

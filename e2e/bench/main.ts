@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // make bench: prints the figures and writes them to reports/bench.json. Nothing here passes or fails by time.
+// --quick takes two minutes and is coarse, --traffic measures connections alone.
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { measureArrival } from './arriving.ts'
 import { measureConnect } from './connecting.ts'
 import { Crowd } from './crowd.ts'
@@ -10,22 +12,45 @@ import { measureForks } from './forking.ts'
 import { measureJoin } from './joining.ts'
 import { machine, machineText } from './machine.ts'
 import { measureOverflow } from './overflowing.ts'
+import { measurePackets } from './packets.ts'
 import { measurePrograms } from './programs.ts'
+import { measureRest } from './resting.ts'
+import { Rivals } from './rivals.ts'
 import { type Section, sectionText } from './section.ts'
 import { onStage } from './stage.ts'
 import { measureStart } from './starting.ts'
+import { measureTraffic } from './traffic.ts'
 
 const REPORTS = join(import.meta.dirname, '../../reports')
 
 const PLANS = {
-  full: { connect: { rounds: 30, connections: 500 }, forkSeconds: 10, joins: 200, crowd: 250 },
-  quick: { connect: { rounds: 5, connections: 200 }, forkSeconds: 2, joins: 20, crowd: 40 }
+  full: {
+    traffic: { rounds: 15, ms: 1000 },
+    connect: { rounds: 30, connections: 500 },
+    forkSeconds: 10,
+    joins: 200,
+    crowd: 250,
+    restSeconds: 30
+  },
+  quick: {
+    traffic: { rounds: 2, ms: 300 },
+    connect: { rounds: 5, connections: 200 },
+    forkSeconds: 2,
+    joins: 20,
+    crowd: 40,
+    restSeconds: 5
+  }
 } as const
 
 async function main(args: readonly string[]): Promise<void> {
-  const unknown = args.find((arg) => arg !== '--quick')
-  if (unknown !== undefined) throw new Error(`${unknown}: the only option is --quick`)
-  const plan = args.includes('--quick') ? PLANS.quick : PLANS.full
+  const { quick, traffic } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: 'boolean', default: false },
+      traffic: { type: 'boolean', default: false }
+    }
+  }).values
+  const plan = quick ? PLANS.quick : PLANS.full
   const about = machine()
   const began = performance.now()
   const sections: Section[] = []
@@ -34,6 +59,23 @@ async function main(args: readonly string[]): Promise<void> {
     process.stdout.write(sectionText(section))
   }
   process.stdout.write(machineText(about))
+  {
+    await using rivals = await Rivals.gather()
+    tell(await measureTraffic(rivals, plan.traffic))
+    tell(await measurePackets(rivals, plan.traffic.ms))
+  }
+  if (!traffic) await measureAgent(plan, tell)
+  const seconds = Math.round((performance.now() - began) / 1000)
+  const figures = Object.fromEntries(sections.map(({ key, data }) => [key, data]))
+  const report = { when: new Date().toISOString(), seconds, machine: about, ...figures }
+  await mkdir(REPORTS, { recursive: true })
+  await writeFile(join(REPORTS, 'bench.json'), `${JSON.stringify(report, undefined, 2)}\n`)
+  process.stdout.write(`\n${seconds} s. The same figures, and more of them: reports/bench.json\n`)
+}
+
+type Plan = (typeof PLANS)[keyof typeof PLANS]
+
+async function measureAgent(plan: Plan, tell: (section: Section) => void): Promise<void> {
   await onStage(async (stage) => {
     tell(await measureConnect(stage, plan.connect))
     tell(await measurePrograms(stage))
@@ -44,14 +86,9 @@ async function main(args: readonly string[]): Promise<void> {
     const crowd = await Crowd.gather(stage.world, plan.crowd)
     tell(await measureArrival(stage, crowd))
     tell(await measureStart(stage, crowd))
+    tell(await measureRest(stage, crowd, plan.restSeconds))
     tell(await measureOverflow(stage, crowd))
   })
-  const seconds = Math.round((performance.now() - began) / 1000)
-  const figures = Object.fromEntries(sections.map(({ key, data }) => [key, data]))
-  const report = { when: new Date().toISOString(), seconds, machine: about, ...figures }
-  await mkdir(REPORTS, { recursive: true })
-  await writeFile(join(REPORTS, 'bench.json'), `${JSON.stringify(report, undefined, 2)}\n`)
-  process.stdout.write(`\n${seconds} s. The same figures, and more of them: reports/bench.json\n`)
 }
 
 // The world is taken down by its guard, which outlives this process.

@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // How long the kernel spends in each of the programs, as the kernel itself counts it.
 
-import { join } from 'node:path'
 import { DIAL } from '../world/place.ts'
-import { must, Running } from '../world/running.ts'
+import { must } from '../world/running.ts'
+import { Counted, type Runs } from './counted.ts'
 import { grouped } from './figures.ts'
 import type { Section } from './section.ts'
 import { JOINED, type Stage } from './stage.ts'
 
-const TOOL = join(import.meta.dirname, '../../build/e2e/programs')
 const PORT = 8080
 const CONNECTIONS = 2_000
 const FORKS = 4_000
-
-interface Runs {
-  readonly runs: number
-  readonly ns: number
-}
 
 export async function measurePrograms({ world, agent, pinned }: Stage): Promise<Section> {
   const server = await world.outsider('program-server')
@@ -26,7 +20,7 @@ export async function measurePrograms({ world, agent, pinned }: Stage): Promise<
   await agent.untilPod(outside, 'outside')
   await agent.untilPod(inside, 'enrolled')
   const ids = pinned.programs(await inside.cookie())
-  const tool = new Running([TOOL, ...[...ids.values()].map(String)])
+  await using counted = new Counted(ids.values())
   const connect = (place: typeof inside) =>
     place.connectMany(server.ipv4, PORT, CONNECTIONS, '--no-data', '--rst')
   const work: readonly (readonly [program: string, while_: string, act: () => Promise<unknown>])[] = [
@@ -40,16 +34,14 @@ export async function measurePrograms({ world, agent, pinned }: Stage): Promise<
   ]
   const measured: (Runs & { program: string; work: string; nsPerRun: number })[] = []
   for (const [program, while_, act] of work) {
-    const before = await tell(tool)
+    const before = await counted.now()
     await act()
-    const after = await tell(tool)
+    const after = await counted.now()
     const id = ids.get(program) ?? 0
     const runs = (after.get(id)?.runs ?? 0) - (before.get(id)?.runs ?? 0)
     const ns = (after.get(id)?.ns ?? 0) - (before.get(id)?.ns ?? 0)
     measured.push({ program, work: while_, runs, ns, nsPerRun: ns / Math.max(1, runs) })
   }
-  tool.endInput()
-  await tool.exited
   return {
     key: 'programs',
     title: 'The programs in the kernel',
@@ -61,13 +53,4 @@ export async function measurePrograms({ world, agent, pinned }: Stage): Promise<
     remarks: [],
     data: measured
   }
-}
-
-/** By id. */
-async function tell(tool: Running): Promise<ReadonlyMap<number, Runs>> {
-  const before = tool.lines.length
-  tool.write('\n')
-  await tool.waitFor((line) => line.event === 'told' && tool.lines.indexOf(line) >= before)
-  const told = tool.lines.slice(before).filter(({ event }) => event === 'program')
-  return new Map(told.map(({ id, runs, ns }) => [Number(id), { runs: Number(runs), ns: Number(ns) }]))
 }
