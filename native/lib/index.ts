@@ -7,6 +7,7 @@ export { Layout, type LayoutType } from './layout.ts'
 export { Link, type LinkInfo } from './link.ts'
 export { FileLock } from './lock.ts'
 export { BpfMap, type MapInfo, type UpdateFlag } from './map.ts'
+export { checkPin } from './map-layout.ts'
 export { mount, remountWritable } from './mount.ts'
 export {
   type Address,

@@ -17,6 +17,7 @@ import type { KernelMaps } from '../maps/kernel-maps.ts'
 import { isPaused, type Mode } from '../maps/mode.ts'
 import { NodeEntries, withinReach } from '../maps/node-entries.ts'
 import type { PinPaths } from '../maps/pin-paths.ts'
+import { requireOnlyLayout } from '../maps/pinned-layout.ts'
 import { PodEntries } from '../maps/pod-entries.ts'
 import type { Cgroup2, CgroupRoot } from '../processes/roots.ts'
 import type { ZtunnelInfo } from '../ztunnel/workload.ts'
@@ -43,8 +44,12 @@ export class KernelSide {
   #unreached: readonly CgroupRoot[] = []
   readonly #ztunnels = new Map<bigint, string>()
 
-  /** @param directory of the built kernel objects */
+  /**
+   * @param directory of the built kernel objects
+   * @throws SluiceError SLUICE_ERR_PINS_LAYOUT, SLUICE_ERR_PINS_MAPS, before anything is attached
+   */
   constructor(directory: string, pins: PinPaths, node: Node, config: Config) {
+    requireOnlyLayout(pins)
     for (const path of [pins.maps, pins.links]) mkdirSync(path, { recursive: true })
     mkdirSync(dirname(config.controlSocket), { recursive: true })
     const { steering, heartbeatStale, maxPods, maxConnections, ringBufferBytes } = config

@@ -70,6 +70,16 @@ export const ERRORS = {
     message: 'rules and routes of the pod cannot be made',
     remedy: 'the agent needs CAP_NET_ADMIN, CAP_SYS_ADMIN and a writable /proc/sys'
   },
+  SLUICE_ERR_PINS_LAYOUT: {
+    message: 'programs in {path} steer by layout {found}, and this build has layout {wanted}',
+    remedy:
+      'start the version that made them, or run sluice cleanup: pods then leave the mesh until this build enrols them'
+  },
+  SLUICE_ERR_PINS_MAPS: {
+    message: 'pinned maps in {path} are not those of this build',
+    remedy:
+      'start the build that made them, or run sluice cleanup: pods then leave the mesh until this build enrols them'
+  },
   SLUICE_ERR_POD_UNKNOWN: {
     message: 'pod is enrolled before it is known',
     remedy: 'this is a defect of Sluice: please report it'

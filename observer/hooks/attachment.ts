@@ -2,7 +2,7 @@
 // Attached programs, pinned so that they outlive the agent. What is pinned already gets the new program in
 // place, without a moment in which nothing is attached.
 
-import { existsSync, readdirSync, statSync, unlinkSync } from 'node:fs'
+import { existsSync, statSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { Link, NativeError, type Program } from '#native'
 import { SluiceError } from '../errors/error.ts'
@@ -139,10 +139,6 @@ function openUsable(path: string): Link | undefined {
 
 function isGone(error: unknown): boolean {
   return error instanceof NativeError && error.code === 'SLUICE_NATIVE_EBPF_LINK_GONE'
-}
-
-export function pinnedNames(directory: string): string[] {
-  return existsSync(directory) ? readdirSync(directory) : []
 }
 
 export function inodeOf(path: string): bigint {

@@ -3,7 +3,8 @@
 
 import { existsSync, unlinkSync } from 'node:fs'
 import { type Program, Turns } from '#native'
-import { Attachment, linkPath, pinnedNames } from './attachment.ts'
+import { pinnedNames } from '../maps/pin-paths.ts'
+import { Attachment, linkPath } from './attachment.ts'
 
 const PROGRAM = 'lookup'
 const LOADS_AT_ONCE = 2

@@ -30,7 +30,7 @@ export interface LoadedHooks {
  * @param directory of the built objects
  * @param pins directory of the pinned maps
  * @param sizes elements by map; what is pinned already keeps its size
- * @throws SluiceError SLUICE_ERR_HOOKS_LOAD, which names the object and the verifier's reason
+ * @throws SluiceError SLUICE_ERR_PINS_MAPS; SLUICE_ERR_HOOKS_LOAD, which names the object and the verifier's reason
  */
 export function loadHooks(
   directory: string,
@@ -53,7 +53,7 @@ export function loadHooks(
       )
     } catch (error) {
       for (const object of loaded.values()) object.close()
-      throw loadError(file, error)
+      throw loadError(file, pins, error)
     }
   }
   const objects = Object.fromEntries(loaded) as KernelObjects
@@ -92,7 +92,10 @@ function mapsOf(objects: KernelObjects): KernelMaps {
   return Object.fromEntries(entries) as unknown as KernelMaps
 }
 
-function loadError(file: string, error: unknown): SluiceError {
+function loadError(file: string, pins: string, error: unknown): SluiceError {
+  if (error instanceof NativeError && error.code === 'SLUICE_NATIVE_EBPF_MAP') {
+    return new SluiceError('SLUICE_ERR_PINS_MAPS', { path: pins }, error)
+  }
   if (error instanceof NativeError && error.code === 'SLUICE_NATIVE_EBPF_PERMISSION') {
     return new SluiceError('SLUICE_ERR_HOOKS_PERMISSION', { file }, error)
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the agent leaves what must survive it: one directory in bpffs, with the layout's version in its name.
 
-import { readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { layout } from '#contract'
 
@@ -20,6 +20,11 @@ export interface PinPaths extends PinnedVersion {
 export function pinPaths(config: { readonly bpffs: string; readonly pinDirectory: string }): PinPaths {
   const root = join(config.bpffs, config.pinDirectory)
   return { root, ...versionAt(root, `v${layout.LAYOUT_VERSION}`) }
+}
+
+/** None where there is no such directory. */
+export function pinnedNames(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory) : []
 }
 
 /** Everything that agents of whatever layout have pinned there. */

@@ -12,6 +12,7 @@ import { type CgroupView, cgroupProbe, cgroupView } from './cgroups.ts'
 import { kernelProbe } from './kernel.ts'
 import { nodeProbe } from './node.ts'
 import { agentProbe } from './peer.ts'
+import { pinsProbe } from './pins.ts'
 import { captureView } from './places.ts'
 import { EXIT_CODES, type Probe, runProbes } from './result.ts'
 import { checkText } from './text.ts'
@@ -24,13 +25,15 @@ export async function checkCommand(config: Config, { json }: { readonly json: bo
   return EXIT_CODES[report.verdict]
 }
 
-function probes({ bpffs, cgroupRoots, controlSocket }: Config): Probe[] {
+function probes(config: Config): Probe[] {
+  const { bpffs, cgroupRoots, controlSocket } = config
   const running = () => isAgentRunning(controlSocket)
   const cgroups = cgroupView(cgroupRoots)
   return [
     capabilityProbe(),
     cgroupProbe(cgroups),
     bpffsProbe(bpffs),
+    pinsProbe(config),
     kernelProbe(async () => {
       const { kernelTrial } = await import('./trial.ts')
       return kernelTrial(await trialParent(cgroups, running))

@@ -6,6 +6,7 @@ import { requestStatus } from '../../control/client.ts'
 import { pinnedReport } from '../../control/pinned.ts'
 import type { StatusReport } from '../../control/protocol.ts'
 import { SluiceError } from '../../errors/error.ts'
+import { kernelObjects } from '../../hooks/object-files.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { version } from '../version.ts'
 import { statusText } from './text.ts'
@@ -37,7 +38,10 @@ export function exitCode({ agent, paused, pods }: StatusReport): ExitCode {
   return well && pods.every(({ lastError }) => lastError === undefined) ? EXIT.fine : EXIT.degraded
 }
 
-/** @throws SluiceError SLUICE_ERR_CONTROL_NO_AGENT when there is neither an agent nor anything pinned */
+/**
+ * @throws SluiceError SLUICE_ERR_CONTROL_NO_AGENT when there is neither an agent nor anything pinned;
+ *   SLUICE_ERR_PINS_LAYOUT, SLUICE_ERR_PINS_MAPS when what is pinned is not this build's
+ */
 async function currentReport(config: Config): Promise<StatusReport> {
   try {
     return await requestStatus(config.controlSocket)
@@ -46,7 +50,12 @@ async function currentReport(config: Config): Promise<StatusReport> {
     const { counter, verdict } = await import('#contract')
     const { readPinnedState } = await import('../../control/pins.ts')
     const { pinPaths } = await import('../../maps/pin-paths.ts')
-    const state = readPinnedState(pinPaths(config).maps, counter.COUNTERS)
+    const { requireOnlyLayout, requireOwnMaps } = await import('../../maps/pinned-layout.ts')
+    const pins = pinPaths(config)
+    requireOnlyLayout(pins)
+    const objects = kernelObjects()
+    if (objects !== undefined) requireOwnMaps(objects, pins)
+    const state = readPinnedState(pins.maps, counter.COUNTERS)
     if (state === undefined) throw error
     const clocks = { realtimeMs: Date.now(), monotonicNs: process.hrtime.bigint() }
     return pinnedReport(state, { counter, verdict }, clocks, version)
