@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// make test-kernels: the kernel layer and the netns layer on other kernels and on the running one; ARGS=--all runs
-// all of the netns layer, --kernel 6.1 one kernel, --update looks for newer packages.
+// make test-kernels: the kernel layer and the netns layer on other kernels and on the running one. ARGS=--all runs
+// all of the netns layer, a path that part of it alone; --kernel 6.1 takes one kernel, --update newer packages.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
@@ -21,16 +21,19 @@ const PATIENCE = 20
 const MINUTES = { representative: 90, all: 300 }
 const TAIL = 40
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     all: { type: 'boolean', default: false },
     kernel: { type: 'string', multiple: true, default: [] },
     update: { type: 'boolean', default: false }
   }
 })
+const layers: Plan['layers'] = positionals.length > 0 ? ['netns'] : ['kernel', 'netns']
+const netns = positionals.length > 0 ? positionals : values.all ? [] : REPRESENTATIVE
 const debian = new Debian(join(TOOLS, 'apt'))
 const failures: string[] = []
-const layers: string[] = []
+const reported: string[] = []
 
 /** Where that kernel is, unpacked; fetched when it is not there yet. */
 function fetched({ series }: Kernel): string {
@@ -52,7 +55,7 @@ function prepare(name: string, plan: Plan): string {
   rmSync(reports, { recursive: true, force: true })
   mkdirSync(reports, { recursive: true })
   writeFileSync(join(reports, 'plan.json'), JSON.stringify(plan))
-  if (!plan.onlyCheck) layers.push(`kernels/${name}/kernel`, `kernels/${name}/netns`)
+  for (const layer of plan.layers) reported.push(`kernels/${name}/${layer}`)
   return reports
 }
 
@@ -71,8 +74,7 @@ function judgeCheck({ series, lacks }: Pick<Kernel, 'series' | 'lacks'>, reports
 
 async function onOther(kernel: Kernel): Promise<void> {
   const { series, lacks } = kernel
-  const netns = values.all ? [] : REPRESENTATIVE
-  const reports = prepare(series, { onlyCheck: lacks.length > 0, netns, patience: PATIENCE })
+  const reports = prepare(series, { layers: lacks.length > 0 ? [] : layers, netns, patience: PATIENCE })
   const log = join(reports, 'console.log')
   try {
     const directory = fetched(kernel)
@@ -102,8 +104,7 @@ async function onOther(kernel: Kernel): Promise<void> {
 }
 
 function onRunning(): void {
-  const netns = values.all ? [] : REPRESENTATIVE
-  const reports = prepare(RUNNING, { onlyCheck: false, netns, patience: 1 })
+  const reports = prepare(RUNNING, { layers, netns, patience: 1 })
   const version = execFileSync('uname', ['-r'], { encoding: 'utf8' }).trim()
   console.log(`== ${RUNNING}: Linux ${version}`)
   spawnSync(process.execPath, [join(import.meta.dirname, 'inside.ts'), reports], { stdio: 'inherit' })
@@ -119,7 +120,7 @@ const wanted = (name: string) => values.kernel.length === 0 || values.kernel.inc
 if (wanted(RUNNING)) onRunning()
 for (const kernel of KERNELS) if (wanted(kernel.series)) await onOther(kernel)
 const failed = failures.flatMap((failure) => ['--failed', failure])
-const summary = spawnSync(process.execPath, ['.ci/summary.ts', ...layers, ...failed], {
+const summary = spawnSync(process.execPath, ['.ci/summary.ts', ...reported, ...failed], {
   cwd: ROOT,
   stdio: 'inherit'
 })

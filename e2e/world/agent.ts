@@ -136,7 +136,7 @@ export class Agent {
   report(): Promise<Report | undefined> {
     return new Promise((resolve) => {
       const asked = request(
-        { socketPath: this.controlSocket, path: '/status', timeout: 10_000 },
+        { socketPath: this.controlSocket, path: '/status', timeout: PATIENCE / 6 },
         (response) => {
           let text = ''
           response.setEncoding('utf8')

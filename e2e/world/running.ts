@@ -27,7 +27,7 @@ interface Waiter {
 }
 
 /** How long anything is waited for that will come, in ms: far longer than on a slow and busy machine. */
-export const PATIENCE = 60_000
+export const PATIENCE = 60_000 * Number(process.env.TEST_PATIENCE ?? 1)
 
 /** How long `stop` waits between SIGTERM and SIGKILL, in ms. */
 const GRACE = 30_000
