@@ -3,15 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type {
-  KubernetesObject,
-  V1ClusterRole,
-  V1ConfigMap,
-  V1Container,
-  V1DaemonSet,
-  V1PodSpec,
-  V1Role
-} from '@kubernetes/client-node'
+import type { KubernetesObject, V1ConfigMap, V1DaemonSet } from '@kubernetes/client-node'
 import { describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import { plainManifests } from '../../../deploy/manifests/generate.ts'
@@ -19,7 +11,7 @@ import { loadConfig } from '../../../observer/config/load.ts'
 import { run } from '../../world/running.ts'
 import { openScene } from '../scene.ts'
 import { tool } from '../tools/tools.ts'
-import { CHART, only, render, type Values } from './rendering.ts'
+import { agentOf, CHART, only, render, type Values } from './rendering.ts'
 
 const PROJECT = join(CHART, '../../..')
 
@@ -84,18 +76,6 @@ const VARIATIONS: readonly (readonly [string, Values])[] = [
   ['no hook', { uninstall: { hook: false }, fullnameOverride: 'mesh' }]
 ]
 
-function podOf(objects: readonly KubernetesObject[], name = 'sluice'): V1PodSpec {
-  const { spec } = only<V1DaemonSet>(objects, 'DaemonSet', name)
-  if (spec?.template.spec === undefined) throw new Error('a DaemonSet without pods')
-  return spec.template.spec
-}
-
-function agentOf(objects: readonly KubernetesObject[]): V1Container {
-  const [agent] = podOf(objects).containers
-  if (agent === undefined) throw new Error('a pod without containers')
-  return agent
-}
-
 describe.each(VARIATIONS)('the chart with %s', (_, values) => {
   it('is what Helm finds no fault with', async () => {
     const linted = await run([tool('helm'), 'lint', '--strict', CHART, '--values', '-'], {
@@ -145,88 +125,8 @@ describe('a value', () => {
   })
 
   it('asks for Kubernetes 1.28', async () => {
-    await expect(render({}, { kubeVersion: '1.27.9' })).rejects.toThrow('requires kubeVersion')
-    await expect(render({}, { kubeVersion: '1.28.0' })).resolves.toBeDefined()
-  })
-})
-
-describe('the agent’s pod', () => {
-  it('is allowed what docs/install.md says, and nothing else', async () => {
-    const objects = await render({})
-    const { hostPID, hostNetwork, hostIPC, securityContext } = podOf(objects)
-    expect({ hostPID, hostNetwork, hostIPC }).toEqual({
-      hostPID: true,
-      hostNetwork: false,
-      hostIPC: undefined
-    })
-    expect(securityContext).toEqual({ seccompProfile: { type: 'RuntimeDefault' } })
-    expect(agentOf(objects).securityContext).toEqual({
-      privileged: false,
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      runAsUser: 0,
-      runAsNonRoot: false,
-      appArmorProfile: { type: 'Unconfined' },
-      capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'SYS_ADMIN', 'SYS_PTRACE'] }
-    })
-    const document = readFileSync(join(PROJECT, 'docs/install.md'), 'utf8')
-    const [, capabilities = ''] = /^\| capability.*\n((?:\|.*\n)+)/m.exec(document) ?? []
-    const documented = [...capabilities.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name)
-    expect(documented).toEqual(agentOf(objects).securityContext?.capabilities?.add)
-    const paths = [...document.matchAll(/^\| host `(\S+)`/gm)].map(([, path]) => path)
-    const mounted = podOf(objects).volumes?.flatMap(({ hostPath }) => hostPath?.path ?? [])
-    expect(paths).toEqual(mounted)
-  })
-
-  it('leaves ztunnel’s directory alone while it observes', async () => {
-    const volumes = podOf(await render({ mode: 'observe' })).volumes?.map(({ name }) => name)
-    expect(volumes).toEqual(['config', 'bpffs', 'cgroup', 'run', 'tmp'])
-  })
-
-  it('is replaced, never doubled', async () => {
-    const { spec } = only<V1DaemonSet>(await render({}), 'DaemonSet')
-    expect(spec?.updateStrategy).toEqual({
-      type: 'RollingUpdate',
-      rollingUpdate: { maxSurge: 0, maxUnavailable: 1 }
-    })
-  })
-
-  it('is replaced when its configuration changes', async () => {
-    const sum = async (values: Values) =>
-      only<V1DaemonSet>(await render(values), 'DaemonSet').spec?.template.metadata?.annotations?.[
-        'checksum/config'
-      ]
-    expect(await sum({ config: { strict: true } })).not.toBe(await sum({}))
-  })
-
-  it('has the AppArmor annotation where Kubernetes has no field yet', async () => {
-    const objects = await render({}, { kubeVersion: '1.29.0' })
-    expect(agentOf(objects).securityContext).not.toHaveProperty('appArmorProfile')
-    expect(only<V1DaemonSet>(objects, 'DaemonSet').spec?.template.metadata?.annotations).toMatchObject({
-      'container.apparmor.security.beta.kubernetes.io/agent': 'unconfined'
-    })
-  })
-
-  it('is istio-cni to the untaint controller only when it is told to be', async () => {
-    const labels = async (values: Values) =>
-      only<V1DaemonSet>(await render(values), 'DaemonSet').spec?.template.metadata?.labels
-    expect(await labels({})).not.toHaveProperty('k8s-app')
-    expect(await labels({ istio: { untaint: true } })).toMatchObject({ 'k8s-app': 'istio-cni-node' })
-  })
-})
-
-describe('the rights', () => {
-  it('are these', async () => {
-    const objects = await render({ uninstall: { hook: false } })
-    expect(only<V1ClusterRole>(objects, 'ClusterRole').rules).toEqual([
-      { apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['get', 'list', 'watch'] },
-      { apiGroups: [''], resources: ['pods/status'], verbs: ['patch'] },
-      { apiGroups: [''], resources: ['events'], verbs: ['create'] }
-    ])
-    expect(only<V1Role>(objects, 'Role').rules).toEqual([
-      { apiGroups: ['apps'], resources: ['daemonsets'], resourceNames: ['sluice'], verbs: ['get'] }
-    ])
-    expect(objects.filter(({ kind }) => kind?.endsWith('Role'))).toHaveLength(2)
+    await expect(render({}, '1.27.9')).rejects.toThrow('requires kubeVersion')
+    await expect(render({}, '1.28.0')).resolves.toBeDefined()
   })
 })
 

@@ -2,7 +2,7 @@
 // The chart as Helm renders it, without a cluster.
 
 import { join } from 'node:path'
-import type { KubernetesObject } from '@kubernetes/client-node'
+import type { KubernetesObject, V1Container, V1DaemonSet, V1PodSpec } from '@kubernetes/client-node'
 import { parseAllDocuments, stringify } from 'yaml'
 import { run } from '../../world/running.ts'
 import { tool } from '../tools/tools.ts'
@@ -11,15 +11,18 @@ export const CHART = join(import.meta.dirname, '../../../deploy/helm/sluice')
 
 export type Values = Readonly<Record<string, unknown>>
 
-export interface RenderOptions {
-  readonly kubeVersion?: string
-  readonly release?: string
-}
+const rendered = new Map<string, Promise<KubernetesObject[]>>()
 
 /** `helm template` in the namespace default. @throws with what Helm says. */
-export async function render(values: Values, options: RenderOptions = {}): Promise<KubernetesObject[]> {
-  const { kubeVersion = '1.33.0', release = 'sluice' } = options
-  const args = ['template', release, CHART, '--namespace', 'default', '--kube-version', kubeVersion]
+export function render(values: Values, kubeVersion = '1.33.0'): Promise<KubernetesObject[]> {
+  const key = JSON.stringify([values, kubeVersion])
+  const objects = rendered.get(key) ?? template(values, kubeVersion)
+  rendered.set(key, objects)
+  return objects
+}
+
+async function template(values: Values, kubeVersion: string): Promise<KubernetesObject[]> {
+  const args = ['template', 'sluice', CHART, '--namespace', 'default', '--kube-version', kubeVersion]
   const { code, stdout, stderr } = await run([tool('helm'), ...args, '--values', '-'], {
     input: stringify(values)
   })
@@ -37,4 +40,16 @@ export function only<T extends KubernetesObject>(
   const [found, ...more] = objects.filter((object) => object.kind === kind && object.metadata?.name === name)
   if (found === undefined || more.length > 0) throw new Error(`${kind} ${name}: not exactly one`)
   return found as T
+}
+
+export function podOf(objects: readonly KubernetesObject[], name = 'sluice'): V1PodSpec {
+  const { spec } = only<V1DaemonSet>(objects, 'DaemonSet', name)
+  if (spec?.template.spec === undefined) throw new Error('a DaemonSet without pods')
+  return spec.template.spec
+}
+
+export function agentOf(objects: readonly KubernetesObject[]): V1Container {
+  const [agent] = podOf(objects).containers
+  if (agent === undefined) throw new Error('a pod without containers')
+  return agent
 }
