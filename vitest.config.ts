@@ -16,7 +16,10 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['observer/test/**/*.test.ts', '.ci/test/**/*.test.ts'] }
+        test: {
+          name: 'unit',
+          include: ['observer/test/**/*.test.ts', 'deploy/test/**/*.test.ts', '.ci/test/**/*.test.ts']
+        }
       },
       { extends: true, test: { name: 'native', include: ['native/test/**/*.test.ts'] } },
       { extends: true, test: { name: 'kernel', include: ['kernel/test/**/*.test.ts'] } },
