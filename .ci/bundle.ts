@@ -16,6 +16,8 @@ const common: BuildOptions = {
   metafile: true,
   logLevel: 'warning',
   legalComments: 'none',
+  // Its modules instead of its CommonJS, of which everything would be kept.
+  alias: { rxjs: './node_modules/rxjs/dist/esm/index.js' },
   // Some packages are CommonJS and call require().
   banner: {
     js: "import { createRequire as bundleRequire } from 'node:module'; const require = bundleRequire(import.meta.url);"

@@ -3,7 +3,7 @@
 // and from flags is turned into that shape by layers.ts.
 
 import { isIP } from 'node:net'
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** What the reference page and the errors say of a setting. */
 export interface FieldNotes {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { ConfigFile, Layer } from './layers.ts'
 import { environmentLayer, fileLayer, flagLayer } from './layers.ts'
 import { ConfigError, type ConfigProblem } from './problem.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every setting, once: the file, the environment, the flags and docs/configuration.md are read off this.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   choice,
   duration,

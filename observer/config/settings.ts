@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The schema as a flat list: what a setting is called in the file, the environment and on the command line.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { notes } from './fields.ts'
 import { schema } from './schema.ts'
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What must not meet anybody else's on the node: the mark, the routing table, the rules.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { integer } from './fields.ts'
 
 const UINT32_MAX = 0xffff_ffff

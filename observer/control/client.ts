@@ -2,7 +2,7 @@
 
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { SluiceError } from '../errors/error.ts'
 import {
   LOG_LEVEL_PATH,

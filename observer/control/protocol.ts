@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the agent answers on its control socket, and what `sluice status --json` prints: a public surface.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { LOG_LEVELS, MODES } from '../config/schema.ts'
 
 export const podState = z.enum([

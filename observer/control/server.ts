@@ -4,7 +4,7 @@ import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { SluiceError } from '../errors/error.ts'
 import {
   LOG_LEVEL_PATH,

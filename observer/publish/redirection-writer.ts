@@ -4,7 +4,7 @@
 
 import type { Logger } from 'pino'
 import { firstValueFrom } from 'rxjs'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ApiRequest, KubernetesApi } from '../kubernetes/api.ts'
 import { delayMs } from '../kubernetes/backoff.ts'
 import { type ApiFailure, unanswered } from '../kubernetes/failure.ts'

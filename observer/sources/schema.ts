@@ -2,7 +2,7 @@
 // The fields of Kubernetes objects that Sluice needs; all others are let through unread.
 
 import { isIP } from 'node:net'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Namespace, Pod } from '../pods/pod.ts'
 
 const text = z.string().min(1, { error: 'must not be empty' })

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // JSON of the API server to pods and namespaces. Pure; never throws.
 
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { SluiceError } from '../../errors/error.ts'
 import type { Namespace, Pod } from '../../pods/pod.ts'
 import { fieldProblems, isMapping, namespaceOf, namespaceSchema, podOf, podSchema } from '../schema.ts'

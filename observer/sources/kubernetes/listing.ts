@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { EMPTY, expand, map, type Observable, reduce } from 'rxjs'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { KubernetesApi } from '../../kubernetes/api.ts'
 import type { Decoded, Resource } from './resource.ts'
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { map, type Observable, type SchedulerLike } from 'rxjs'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { KubernetesApi, StreamPart } from '../../kubernetes/api.ts'
 import { watchFailure } from '../../kubernetes/failure.ts'
 import { alive } from './alive.ts'
