@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests run against: the cluster that KUBECONFIG names, or the one that `make cluster-up` left, or one that is
-// made for the run and removed with it. On a node of this machine Sluice's image and a ztunnel are brought there.
+// What the tests run against: the cluster that KUBECONFIG names, or one that is made for the run and removed with it. On a node of this machine Sluice's image and a ztunnel are brought there.
 
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { bringUpGuarded, type Cluster } from './cluster.ts'
 import { importSluice } from './images/sluice.ts'
 import { Api } from './kube/api.ts'
 import { CommandLine } from './kube/kubectl.ts'
 import { Mesh } from './mesh/ztunnel.ts'
-import type { ClusterState } from './node/state.ts'
-import { standing } from './standing.ts'
+import { type ClusterState, readState, stateFile } from './node/state.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -26,30 +26,33 @@ function tell(text: string): void {
 }
 
 export default async function setup(project: TestProject): Promise<Teardown | undefined> {
-  const foreign = process.env.KUBECONFIG
-  if (foreign) {
-    tell(`the one of ${foreign}`)
-    project.provide('kubeconfig', foreign)
+  const named = process.env.KUBECONFIG
+  if (named) {
+    const state = await stateOf(named)
+    tell(`the one of ${named}${state === undefined ? '' : ', on this machine'}`)
+    if (state !== undefined) return await furnish(project, { kubeconfig: named, state })
+    project.provide('kubeconfig', named)
     project.provide('state', null)
     return undefined
-  }
-  const left = await standing()
-  if (left !== undefined) {
-    tell(`the one that is up: ${left.state.node}`)
-    return await furnish(project, left)
   }
   const { release, ...made } = await bringUpGuarded()
   tell(`made for this run: ${made.state.node}`)
   try {
-    const clear = await furnish(project, made)
+    const close = await furnish(project, made)
     return async () => {
-      await clear()
+      await close()
       await release()
     }
   } catch (error) {
     await release()
     throw error
   }
+}
+
+/** What `make cluster-up` left beside its kubeconfig. */
+async function stateOf(kubeconfig: string): Promise<ClusterState | undefined> {
+  const directory = dirname(kubeconfig)
+  return existsSync(stateFile(directory)) ? await readState(directory) : undefined
 }
 
 async function furnish(project: TestProject, { kubeconfig, state }: Cluster): Promise<Teardown> {

@@ -72,12 +72,10 @@ function daemonSet(real: boolean, xds: string): V1DaemonSet {
 export class Mesh {
   readonly #xds: XdsServer
   readonly #feed: PodFeed
-  readonly #namespace: TestNamespace
 
-  private constructor(xds: XdsServer, feed: PodFeed, namespace: TestNamespace) {
+  private constructor(xds: XdsServer, feed: PodFeed) {
     this.#xds = xds
     this.#feed = feed
-    this.#namespace = namespace
   }
 
   /** @param address of this machine, that pods reach */
@@ -93,11 +91,10 @@ export class Mesh {
     const real = Boolean(process.env.ZTUNNEL_BIN)
     const path = `/apis/apps/v1/namespaces/${MESH_NAMESPACE}/daemonsets`
     await api.ask('POST', path, daemonSet(real, xds.url))
-    return new Mesh(xds, feed, namespace)
+    return new Mesh(xds, feed)
   }
 
   async close(): Promise<void> {
-    await this.#namespace.remove()
     this.#feed.close()
     await this.#xds.close()
   }
