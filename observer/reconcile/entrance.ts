@@ -12,15 +12,22 @@ export interface EntranceOptions {
   readonly steering: Steering
   /** Inode of the node's own network namespace. */
   readonly hostInode: number
+  /** Default: the node's own. */
+  readonly locate?: typeof locateNetns
+  readonly open?: typeof PodNetns.open
 }
 
 export class Entrance {
   readonly #options: EntranceOptions
+  readonly #locate: typeof locateNetns
+  readonly #open: typeof PodNetns.open
   /** By pod-level cgroup: the process that the kernel told of last. It may have ended, and its id be another's. */
   readonly #seen = new Map<bigint, number>()
 
   constructor(options: EntranceOptions) {
     this.#options = options
+    this.#locate = options.locate ?? locateNetns
+    this.#open = options.open ?? PodNetns.open
   }
 
   saw(cgroup: bigint, pid: number): void {
@@ -34,10 +41,15 @@ export class Entrance {
   /** Looks twice: the kernel tells of a process that came between only after it was made to forget the others. */
   async find(cgroup: PodCgroup, current?: number): Promise<Sighting | undefined> {
     const { hostInode, entries } = this.#options
-    const found = await locateNetns(cgroup.path, hostInode, current)
+    const found = await this.#locate(cgroup.path, hostInode, current)
     if (found !== undefined) return found
     entries.unsee(cgroup.id)
-    return locateNetns(cgroup.path, hostInode, current)
+    return this.#locate(cgroup.path, hostInode, current)
+  }
+
+  /** The namespace of a process, whatever it is. @param preferred what the source says the pod's addresses are */
+  enter(pid: number, preferred: readonly string[] = []): Promise<PodNetns> {
+    return this.#open(netnsPath(pid), preferred, this.#options.steering)
   }
 
   /** The namespace that the state means; undefined when no process leads there any more. */
@@ -52,7 +64,7 @@ export class Entrance {
   }
 
   async #through(pid: number, { netns, pod }: PodState): Promise<PodNetns | undefined> {
-    const opened = await PodNetns.open(netnsPath(pid), pod?.ips ?? [], this.#options.steering)
+    const opened = await this.enter(pid, pod?.ips)
     if (opened.cookie === netns) return opened
     opened.close()
     return undefined

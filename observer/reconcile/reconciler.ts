@@ -5,25 +5,19 @@
 import type { Logger } from 'pino'
 import { type Observable, Subject } from 'rxjs'
 import { adviceText, causeText } from '../errors/error.ts'
-import type { Steering } from '../netns/plan.ts'
-import { PodNetns } from '../netns/pod-netns.ts'
 import type { Effect, Input } from '../pods/effect.ts'
 import type { PodUid } from '../pods/pod.ts'
 import type { Answer } from '../pods/roster.ts'
 import type { PodState, Verdict } from '../pods/state.ts'
-import { netnsPath } from '../processes/locate.ts'
 import type { ZdsServer } from '../ztunnel/server.ts'
 import { announce, fields } from './announcement.ts'
 import { depart, drain } from './departure.ts'
 import { type Dwelling, dwellingIn, type EnrolmentParts, enrol } from './enrolment.ts'
-import { Entrance } from './entrance.ts'
+import { Entrance, type EntranceOptions } from './entrance.ts'
 import { Errands } from './errands.ts'
 
-export interface ReconcilerOptions extends EnrolmentParts {
+export interface ReconcilerOptions extends EnrolmentParts, Omit<EntranceOptions, 'entries'> {
   readonly zds: Pick<ZdsServer, 'offer' | 'keep' | 'withdraw'>
-  readonly steering: Steering
-  /** Inode of the node's own network namespace. */
-  readonly hostInode: number
   readonly drainTimeout: number
   readonly holdWarning: number
   /** Told when somebody changed addresses, rules or routes of a pod of the mesh. */
@@ -126,7 +120,7 @@ export class Reconciler {
       if (held?.netns.inode === found.inode) {
         return this.#answer(uid, { kind: 'located', netns: held.netns.cookie, epoch })
       }
-      const opened = await PodNetns.open(netnsPath(found.pid), pod?.ips ?? [], this.#options.steering)
+      const opened = await this.#entrance.enter(found.pid, pod?.ips)
       if (held !== undefined) await this.#abandon(uid, held)
       if (membership?.decision === 'in' || membership?.decision === 'observed')
         this.#dwellings.set(uid, dwellingIn(opened))

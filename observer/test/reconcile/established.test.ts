@@ -1,53 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { NativeError } from '#native'
-import { NO_TRAITS } from '../../membership/traits.ts'
-import type { PodState, Verdict } from '../../pods/state.ts'
-import { type Dwelling, dwellingIn, type EnrolmentParts, enrol } from '../../reconcile/enrolment.ts'
-
-const NETNS = 7n
-const SILENT = new AbortController().signal
-
-/** An enrolment in which everything succeeds; `events` tells what happened, in order. */
-function enrolment(option: EnrolmentParts['establishedConnections'], before: Verdict) {
-  const events: string[] = []
-  const netns = {
-    cookie: NETNS,
-    fd: -1,
-    addresses: { ipv4: '10.0.0.1', ipv6: undefined, more: [] },
-    prepare: vi.fn(async () => undefined),
-    opaquePorts: vi.fn<(ports: readonly number[]) => Promise<number[]>>(async () => []),
-    resetConnections: vi.fn(async () => events.push('reset'))
-  }
-  const log = { info: vi.fn(), warn: vi.fn() }
-  const parts = {
-    entries: {
-      readTraits: () => NO_TRAITS,
-      writeNetns: vi.fn(),
-      write: (_: bigint, __: bigint, verdict: string) => events.push(verdict)
-    },
-    lookups: {
-      has: () => false,
-      load: async () => ({ [Symbol.dispose]: () => undefined }),
-      attach: () => ({ close: vi.fn() })
-    },
-    listeners: {
-      park: vi.fn(async () => events.push('parked')),
-      adopt: vi.fn(async () => []),
-      missing: vi.fn(() => [])
-    },
-    zds: { keep: vi.fn(), offer: vi.fn(async () => events.push('acknowledged')) },
-    establishedConnections: option,
-    log
-  } as unknown as EnrolmentParts
-  const state = {
-    pod: { uid: 'u', name: 'app', namespace: 'shop', serviceAccount: 'app' },
-    cgroup: { id: 1n },
-    verdict: before
-  } as unknown as PodState
-  const dwelling: Dwelling = dwellingIn(netns as unknown as Dwelling['netns'])
-  return { netns, log, events, run: () => enrol(state, dwelling, parts, SILENT) }
-}
+import { enrolment } from './enrolling.ts'
 
 describe('connections from before an enrolment', () => {
   it.each([
