@@ -3,7 +3,7 @@
 // asks for, the reconciler does.
 
 import { existsSync } from 'node:fs'
-import { interval, merge, NEVER, observeOn, queueScheduler, Subject, Subscription, tap } from 'rxjs'
+import { interval, merge, NEVER, Subject, Subscription, tap } from 'rxjs'
 import type { RingBuffer } from '#native'
 import { type ControlServer, serveControl } from '../control/server.ts'
 import { KubeletExemption } from '../kubelet/exemption.ts'
@@ -20,6 +20,7 @@ import type { ZtunnelInfo } from '../ztunnel/workload.ts'
 import { agentAuthorize } from './authorize.ts'
 import { exemptSelf } from './exempt-self.ts'
 import { followProcesses, followRoots } from './follow-processes.ts'
+import { inTurn } from './in-turn.ts'
 import type { KernelSide } from './kernel-side.ts'
 import type { AgentParts } from './parts.ts'
 import { Patrol } from './patrol.ts'
@@ -161,7 +162,7 @@ export class Agent {
       onProblem: (error) => this.#parts.log.error({ err: error }, 'cgroups could not be scanned')
     })
     const source$ = this.#problems.sift(source.events$)
-    const facts$ = merge(processes$, source$, this.#reconciler.answers$).pipe(observeOn(queueScheduler))
+    const facts$ = inTurn<Fact>(processes$, source$, this.#reconciler.answers$)
     this.#running.add(
       facts$.subscribe({ next: (fact) => this.#hear(fact), error: (error) => this.#fail(error) })
     )

@@ -27,7 +27,7 @@ export class Entrance {
   constructor(options: EntranceOptions) {
     this.#options = options
     this.#locate = options.locate ?? locateNetns
-    this.#open = options.open ?? PodNetns.open
+    this.#open = options.open ?? ((...args) => PodNetns.open(...args))
   }
 
   saw(cgroup: bigint, pid: number): void {
