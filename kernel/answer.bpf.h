@@ -8,6 +8,7 @@
 #include "dns.bpf.h"
 #include "kernel.bpf.h"
 #include "pods.bpf.h"
+#include "refusal.bpf.h"
 #include "sluice.h"
 
 /* Return values of a cgroup/connect or sendmsg program; ASK is for answer4 and answer6 alone. */
@@ -17,11 +18,19 @@ enum {
 	ASK = 2,	/* a question for ztunnel's resolver: rewrite the destination, then allow */
 };
 
-static __always_inline int refuse_with(int error, enum counter reason, struct pod *pod)
+static __always_inline int refuse_with(int error, struct bpf_sock_addr *ctx, const struct addr *dst,
+				       enum counter reason, struct pod *pod)
 {
 	struct pod_stat *stat = pod ? stat_of(pod) : NULL;
+	struct refusal *refusal = begin_refusal(reason, bpf_get_netns_cookie(ctx));
 
-	count(reason);
+	if (refusal) {
+		refusal->cgroup = pod ? pod->cgroup : 0;
+		refusal->peer = *dst;
+		refusal->peer_port = bpf_ntohs(CTX_READ(ctx->user_port));
+		name_caller(refusal);
+		bpf_ringbuf_submit(refusal, 0);
+	}
 	if (stat)
 		__sync_fetch_and_add(&stat->refused, 1);
 	bpf_set_retval(-error);
@@ -29,9 +38,10 @@ static __always_inline int refuse_with(int error, enum counter reason, struct po
 }
 
 /* Applications retry ECONNREFUSED; the plain EPERM of a hook they do not. */
-static __always_inline int refuse(enum counter reason, struct pod *pod)
+static __always_inline int refuse(struct bpf_sock_addr *ctx, const struct addr *dst,
+				  enum counter reason, struct pod *pod)
 {
-	return refuse_with(ECONNREFUSED, reason, pod);
+	return refuse_with(ECONNREFUSED, ctx, dst, reason, pod);
 }
 
 /* With a device and no route through it Linux assumes that the destination is on the link. */
@@ -60,9 +70,9 @@ static __always_inline int ask(struct bpf_sock_addr *ctx, struct pod *pod, const
 		return ALLOW;
 	/* A datagram's device was chosen before the hook: this one would go out there, the next does not. */
 	if (!take_off_device(ctx) || (bound && !connects))
-		return refuse(COUNT_REFUSED_DEVICE, pod);
+		return refuse(ctx, server, COUNT_REFUSED_DEVICE, pod);
 	if (!remember_server(ctx->sk, server, connects))
-		return refuse(COUNT_REFUSED_DNS, pod);
+		return refuse(ctx, server, COUNT_REFUSED_DNS, pod);
 	count(COUNT_DNS);
 	return ASK;
 }

@@ -15,10 +15,11 @@
 #include "sluice.h"
 
 /* A mark of ours that an earlier connect left would send this connection to ztunnel. */
-static __always_inline int allow_unmarked(struct bpf_sock_addr *ctx, struct pod *pod)
+static __always_inline int allow_unmarked(struct bpf_sock_addr *ctx, const struct addr *dst,
+					  struct pod *pod)
 {
 	if (carries_mark(ctx->sk) && set_mark(ctx, ctx->sk, 0))
-		return refuse(COUNT_REFUSED_MARK, pod);
+		return refuse(ctx, dst, COUNT_REFUSED_MARK, pod);
 	return ALLOW;
 }
 
@@ -39,9 +40,17 @@ static __always_inline int connect_ztunnel(struct bpf_sock_addr *ctx, u64 netns,
 	if (!pod || !is_tcp(ctx) || !addr_is_own(pod, dst))
 		return ALLOW;
 	if (set_mark(ctx, ctx->sk, steer_mark))
-		return refuse(COUNT_REFUSED_MARK, pod);
+		return refuse(ctx, dst, COUNT_REFUSED_MARK, pod);
 	count(COUNT_ZTUNNEL_DIALS);
 	return ALLOW;
+}
+
+/* Bound to another network's device IPv6 would send what goes to an own address out there. */
+static __always_inline int allow_own(struct bpf_sock_addr *ctx, const struct addr *dst, struct pod *pod)
+{
+	if (!take_off_device(ctx))
+		return refuse(ctx, dst, COUNT_REFUSED_DEVICE, pod);
+	return allow_unmarked(ctx, dst, pod);
 }
 
 static __always_inline int steer(struct bpf_sock_addr *ctx, struct pod *pod, const struct addr *dst,
@@ -51,16 +60,16 @@ static __always_inline int steer(struct bpf_sock_addr *ctx, struct pod *pod, con
 	struct pod_stat *stat;
 
 	if (addr_is_own(pod, dst))
-		return allow_unmarked(ctx, pod);
+		return allow_own(ctx, dst, pod);
 	if (addr_is_link_local(dst))
-		return refuse(COUNT_REFUSED_LINK_LOCAL, pod);
+		return refuse(ctx, dst, COUNT_REFUSED_LINK_LOCAL, pod);
 	/* IPv4 would answer the same a little later, IPv6 would let the packet out. */
 	if (addr_is_loopback(src))
-		return refuse_with(EINVAL, COUNT_REFUSED_LOOPBACK, pod);
+		return refuse_with(EINVAL, ctx, dst, COUNT_REFUSED_LOOPBACK, pod);
 	if (!take_off_device(ctx))
-		return refuse(COUNT_REFUSED_DEVICE, pod);
+		return refuse(ctx, dst, COUNT_REFUSED_DEVICE, pod);
 	if (set_mark(ctx, sk, steer_mark))
-		return refuse(COUNT_REFUSED_MARK, pod);
+		return refuse(ctx, dst, COUNT_REFUSED_MARK, pod);
 	count(COUNT_STEERED);
 	stat = stat_of(pod);
 	if (stat)
@@ -87,7 +96,7 @@ static __always_inline int let_pass(struct bpf_sock_addr *ctx, const struct sett
 	default:
 		count(COUNT_WOULD_HOLD);
 	}
-	return allow_unmarked(ctx, pod);
+	return allow_unmarked(ctx, dst, pod);
 }
 
 /*
@@ -113,32 +122,32 @@ static __always_inline int handle_connect(struct bpf_sock_addr *ctx, struct addr
 	if (!is_tcp(ctx) && !dns)
 		return ALLOW;
 	if (addr_is_loopback(&dst) || addr_is_unspecified(&dst))
-		return allow_unmarked(ctx, NULL);
+		return allow_unmarked(ctx, &dst, NULL);
 
 	verdict = whose(netns, set, &pod);
 	if (!enforces() || verdict == VERDICT_OBSERVE)
 		return let_pass(ctx, set, pod, verdict, &dst);
 	switch (verdict) {
 	case VERDICT_UNKNOWN:
-		return refuse(COUNT_REFUSED_UNKNOWN, pod);
+		return refuse(ctx, &dst, COUNT_REFUSED_UNKNOWN, pod);
 	case VERDICT_HELD:
-		return refuse(COUNT_REFUSED_HELD, pod);
+		return refuse(ctx, &dst, COUNT_REFUSED_HELD, pod);
 	case VERDICT_OVERFLOW:
-		return refuse(COUNT_REFUSED_OVERFLOW, NULL);
+		return refuse(ctx, &dst, COUNT_REFUSED_OVERFLOW, NULL);
 	case VERDICT_NESTED:
 		if (set->nested == NESTED_REFUSE)
-			return refuse(COUNT_REFUSED_NESTED, pod);
+			return refuse(ctx, &dst, COUNT_REFUSED_NESTED, pod);
 		count(COUNT_NESTED_PASSED);
-		return allow_unmarked(ctx, pod);
+		return allow_unmarked(ctx, &dst, pod);
 	case VERDICT_STEER:
 		if (dns && pod->flags & POD_DNS)
-			return allow_unmarked(ctx, pod) == ALLOW ? ask(ctx, pod, &dst, true) : REFUSE;
+			return allow_unmarked(ctx, &dst, pod) == ALLOW ? ask(ctx, pod, &dst, true) : REFUSE;
 		if (is_tcp(ctx))
 			return steer(ctx, pod, &dst, &src);
 		return ALLOW;
 	default:
 		count(COUNT_PASSED);
-		return allow_unmarked(ctx, pod);
+		return allow_unmarked(ctx, &dst, pod);
 	}
 }
 

@@ -36,6 +36,8 @@ struct contract {
 	struct tuple tuple;
 	struct listener_key listener_key;
 	struct event event;
+	enum refusal_limits refusal_limits;
+	struct refusal refusal;
 };
 
 /* A hole or a hidden tail would carry stack bytes into a map key, where they never compare equal. */
@@ -45,6 +47,7 @@ _Static_assert(sizeof(struct sighting) == 16, "struct sighting has holes");
 _Static_assert(sizeof(struct tuple) == 48, "struct tuple has holes");
 _Static_assert(sizeof(struct listener_key) == 16, "struct listener_key has holes");
 _Static_assert(sizeof(struct event) == 168, "struct event has holes");
+_Static_assert(sizeof(struct refusal) == 88, "struct refusal has holes");
 
 const struct contract *contract __attribute__((unused));
 

@@ -9,8 +9,8 @@
 
 /*
  * Connections that a listener lookup must leave alone: ztunnel's own to the application, and the
- * kubelet's probes. Written when the client dials, deleted when the client's socket closes, never at
- * ESTABLISHED: with SYN cookies the lookup runs again on the final ACK. The agent sweeps what a lost
+ * kubelet's probes. Written when the client dials, deleted when the server has ended its side or the
+ * client's socket closes, never at ESTABLISHED: with SYN cookies the lookup runs again on the final ACK. The agent sweeps what a lost
  * callback leaves. Full: the connection goes into unexempt.
  */
 struct {
@@ -66,6 +66,15 @@ static __always_inline bool exempt_until_close(struct bpf_sock_ops *ctx, const s
 	/* OR: another program may have set flags of its own. */
 	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 	return fits;
+}
+
+/*
+ * Whether an exempt connection needs its exemption no more: the server has accepted it and ended its side. Once
+ * the server's socket is gone the client's own port would open a way in for whoever the client speaks for.
+ */
+static __always_inline bool is_over(u32 state)
+{
+	return state == TCP_CLOSE || state == TCP_CLOSE_WAIT;
 }
 
 static __always_inline void end_exemption(const struct tuple *conn)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A steered socket keeps its mark and gets no device: while its SYN is unanswered either would send
- * the retransmitted SYN out in the clear. Istio's rules need no such guard: they match packets.
+ * Socket options that would take a connection round the pod's routing after its connect. Istio's
+ * rules need no such guard: they match packets.
  */
+#include "address.bpf.h"
 #include "counters.bpf.h"
 #include "kernel.bpf.h"
 #include "mark.bpf.h"
 #include "pods.bpf.h"
+#include "refusal.bpf.h"
 #include "settings.bpf.h"
 #include "sluice.h"
 
@@ -16,39 +18,92 @@ enum {
 	ALLOW = 1,
 };
 
-static __always_inline bool reroutes(const struct bpf_sockopt *ctx)
+/* While its SYN is unanswered either would send the next one out in the clear. */
+static __always_inline bool sets_mark(const struct bpf_sockopt *ctx)
+{
+	return ctx->level == SOL_SOCKET && ctx->optname == SO_MARK;
+}
+
+static __always_inline bool sets_device(const struct bpf_sockopt *ctx)
 {
 	return ctx->level == SOL_SOCKET &&
-	       (ctx->optname == SO_MARK || ctx->optname == SO_BINDTODEVICE ||
-		ctx->optname == SO_BINDTOIFINDEX);
+	       (ctx->optname == SO_BINDTODEVICE || ctx->optname == SO_BINDTOIFINDEX);
 }
 
 /*
- * The mark of an MPTCP connection is on its subflow, which the hook does not see: what is not closed
- * counts as steered where connections are.
+ * A route in the packet (IPv4 source route, IPv6 routing header): a connection to an own address, which is
+ * left alone, would travel by way of any machine that the socket names. Needs no capability.
  */
-static __always_inline bool steered(struct bpf_sockopt *ctx, struct bpf_sock *sk)
+static __always_inline bool sets_route(const struct bpf_sockopt *ctx)
 {
-	u64 netns;
-	struct pod *pod;
+	if (ctx->optlen <= 0)
+		return false;
+	return (ctx->level == IPPROTO_IP && ctx->optname == IP_OPTIONS) ||
+	       (ctx->level == IPPROTO_IPV6 &&
+		(ctx->optname == IPV6_RTHDR || ctx->optname == IPV6_2292PKTOPTIONS));
+}
 
+static __always_inline bool in_mesh(u64 netns)
+{
+	struct settings *set = get_settings();
+	struct pod *pod;
+	u32 verdict;
+
+	if (!set || netns == host_netns || !enforces())
+		return false;
+	verdict = whose(netns, set, &pod);
+	return verdict != VERDICT_PASS && verdict != VERDICT_OBSERVE;
+}
+
+static __always_inline bool is_connection(const struct bpf_sock *sk)
+{
+	return sk->state != TCP_CLOSE && sk->state != TCP_LISTEN;
+}
+
+/*
+ * What carries our mark keeps it and gets no device. The mark of an MPTCP connection is on its subflow, which
+ * the hook does not see; and a connection to an own address has none, but with a device that has not that
+ * address IPv6 would send it out there.
+ */
+static __always_inline bool reroutes(const struct bpf_sockopt *ctx, const struct bpf_sock *sk, u64 netns)
+{
+	bool mptcp = sk->protocol == IPPROTO_MPTCP;
+
+	if (!mptcp && sk->protocol != IPPROTO_TCP)
+		return false;
+	if (sets_route(ctx))
+		return in_mesh(netns);
+	if (!sets_mark(ctx) && !sets_device(ctx))
+		return false;
 	if (carries_mark(sk))
 		return true;
-	if (sk->protocol != IPPROTO_MPTCP || sk->state == TCP_CLOSE)
-		return false;
-	netns = bpf_get_netns_cookie(ctx);
-	pod = bpf_map_lookup_elem(&netns_pod, &netns);
-	return pod && pod->verdict == VERDICT_STEER;
+	return is_connection(sk) && (mptcp || sets_device(ctx)) && in_mesh(netns);
+}
+
+static __always_inline void tell(struct bpf_sock *sk, u64 netns)
+{
+	struct refusal *refusal = begin_refusal(COUNT_REFUSED_SETSOCKOPT, netns);
+
+	if (!refusal)
+		return;
+	refusal->peer = CTX_ADDR(sk, dst);
+	refusal->peer_port = bpf_ntohs(sk->dst_port);
+	name_caller(refusal);
+	bpf_ringbuf_submit(refusal, 0);
 }
 
 SEC("cgroup/setsockopt")
 int setsockopt(struct bpf_sockopt *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
+	u64 netns;
 
-	if (!reroutes(ctx) || !sk || !steered(ctx, sk) || caller_role() != ROLE_NONE)
+	if (!sk || !(sets_mark(ctx) || sets_device(ctx) || sets_route(ctx)))
 		return ALLOW;
-	count(COUNT_REFUSED_SETSOCKOPT);
+	netns = bpf_get_netns_cookie(ctx);
+	if (!reroutes(ctx, sk, netns) || caller_role() != ROLE_NONE)
+		return ALLOW;
+	tell(sk, netns);
 	return REFUSE;
 }
 

@@ -27,8 +27,10 @@ typedef __u64 u64;
 enum {
 	AF_INET = 2,
 	AF_INET6 = 10,
+	IPPROTO_IP = 0,
 	IPPROTO_TCP = 6,
 	IPPROTO_UDP = 17,
+	IPPROTO_IPV6 = 41,
 	IPPROTO_MPTCP = 262,
 	SOL_SOCKET = 1,
 	SO_BINDTODEVICE = 25,
@@ -36,7 +38,12 @@ enum {
 	SO_BINDTOIFINDEX = 62,
 	EINVAL = 22,
 	ECONNREFUSED = 111,
+	IP_OPTIONS = 4,
+	IPV6_2292PKTOPTIONS = 6,
+	IPV6_RTHDR = 57,
 	TCP_CLOSE = 7,
+	TCP_CLOSE_WAIT = 8,
+	TCP_LISTEN = 10,
 	DNS_PORT = 53,
 	LOOPBACK_IFINDEX = 1,
 };
@@ -78,6 +85,7 @@ struct nsproxy {
 struct task_struct {
 	int pid;
 	int tgid;
+	char comm[16];
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
 } relocated;

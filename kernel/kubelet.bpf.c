@@ -84,7 +84,7 @@ int kubelet_tcp(struct bpf_sock_ops *ctx)
 		note_arrival(&conn);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
-		if (ctx->args[1] == TCP_CLOSE)
+		if (is_over(ctx->args[1]))
 			end_exemption(&conn);
 		break;
 	}

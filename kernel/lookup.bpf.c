@@ -11,13 +11,27 @@
 #include "listeners.bpf.h"
 #include "pods.bpf.h"
 #include "probe.bpf.h"
+#include "refusal.bpf.h"
 #include "sluice.h"
 
 const volatile u64 lookup_netns = 0;
 
-static __always_inline int drop(enum counter reason)
+static __always_inline void tell(enum counter reason, const struct tuple *conn)
 {
-	count(reason);
+	struct refusal *refusal = begin_refusal(reason, conn->netns);
+
+	if (!refusal)
+		return;
+	refusal->peer = conn->src;
+	refusal->peer_port = bpf_ntohs(conn->sport);
+	refusal->dialled = conn->dst;
+	refusal->dialled_port = bpf_ntohs(conn->dport);
+	bpf_ringbuf_submit(refusal, 0);
+}
+
+static __always_inline int drop(enum counter reason, const struct tuple *conn)
+{
+	tell(reason, conn);
 	return SK_DROP;
 }
 
@@ -26,7 +40,7 @@ static __always_inline bool is_ztunnel_port(u32 port)
 	return port == ZTUNNEL_OUTBOUND || port == ZTUNNEL_INBOUND;
 }
 
-static __always_inline int hand_to(struct bpf_sk_lookup *ctx, u16 port)
+static __always_inline int hand_to(struct bpf_sk_lookup *ctx, const struct tuple *conn, u16 port)
 {
 	u16 first = latest_slot(lookup_netns, port, SLOT_ZTUNNEL);
 
@@ -47,13 +61,13 @@ static __always_inline int hand_to(struct bpf_sk_lookup *ctx, u16 port)
 		}
 		/* It leaves the SYN unanswered: the client tries again, and finds ztunnel back. */
 		if (slot == SLOT_PARKED) {
-			count(COUNT_DROPPED_NO_LISTENER);
+			tell(COUNT_DROPPED_NO_LISTENER, conn);
 			return SK_PASS;
 		}
 		count(port == ZTUNNEL_OUTBOUND ? COUNT_INBOUND_OUTBOUND : COUNT_INBOUND_INBOUND);
 		return SK_PASS;
 	}
-	return drop(COUNT_DROPPED_NO_LISTENER);
+	return drop(COUNT_DROPPED_NO_LISTENER, conn);
 }
 
 static __always_inline bool passes(const struct pod *pod)
@@ -81,30 +95,30 @@ int lookup(struct bpf_sk_lookup *ctx)
 
 	if (ctx->protocol != IPPROTO_TCP)
 		return SK_PASS;
-	if (!pod)
-		return drop(COUNT_DROPPED_NO_POD);
 	conn.src = CTX_ADDR(ctx, remote);
 	conn.dst = CTX_ADDR(ctx, local);
+	if (!pod)
+		return drop(COUNT_DROPPED_NO_POD, &conn);
 	own = addr_is_own(pod, &conn.dst);
 	local = addr_is_loopback(&conn.dst);
 
 	/* Whoever dials ztunnel's ports directly would be handed the pod's identity. */
 	if ((own || local) && is_ztunnel_port(port))
-		return drop(COUNT_DROPPED_GUARD);
+		return drop(COUNT_DROPPED_GUARD, &conn);
 	if (own && port == ZTUNNEL_DNS)
-		return drop(COUNT_DROPPED_GUARD);
+		return drop(COUNT_DROPPED_GUARD, &conn);
 	/*
 	 * Only our mark brings a foreign destination over lo: it was dialled just before the pod began to leave, or
 	 * before the pause. Left to the stack it would reach the application's own listener.
 	 */
 	if (passes(pod))
-		return looped && !own && !local ? hand_to(ctx, ZTUNNEL_OUTBOUND) : SK_PASS;
+		return looped && !own && !local ? hand_to(ctx, &conn, ZTUNNEL_OUTBOUND) : SK_PASS;
 	if (local || (own && addr_is_own(pod, &conn.src)))
 		return SK_PASS;
 	if (pod->verdict != VERDICT_STEER)
-		return drop(COUNT_DROPPED_NOT_READY);
+		return drop(COUNT_DROPPED_NOT_READY, &conn);
 	if (own && port == ZTUNNEL_HBONE)
-		return hand_to(ctx, ZTUNNEL_HBONE);
+		return hand_to(ctx, &conn, ZTUNNEL_HBONE);
 	whose = bpf_map_lookup_elem(&exempt, &conn);
 	if (whose) {
 		if (*whose == ROLE_KUBELET)
@@ -113,7 +127,7 @@ int lookup(struct bpf_sk_lookup *ctx)
 		return SK_PASS;
 	}
 	if (bpf_map_lookup_elem(&unexempt, &conn))
-		return drop(COUNT_DROPPED_LOOP);
+		return drop(COUNT_DROPPED_LOOP, &conn);
 	if (own && pod->flags & POD_BYPASS_INBOUND) {
 		count(COUNT_INBOUND_BYPASSED);
 		return SK_PASS;
@@ -123,8 +137,8 @@ int lookup(struct bpf_sk_lookup *ctx)
 		return SK_PASS;
 	}
 	if (own)
-		return hand_to(ctx, ZTUNNEL_INBOUND);
-	return looped ? hand_to(ctx, ZTUNNEL_OUTBOUND) : drop(COUNT_DROPPED_FOREIGN);
+		return hand_to(ctx, &conn, ZTUNNEL_INBOUND);
+	return looped ? hand_to(ctx, &conn, ZTUNNEL_OUTBOUND) : drop(COUNT_DROPPED_FOREIGN, &conn);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -22,11 +22,13 @@ static __always_inline int handle_sendmsg(struct bpf_sock_addr *ctx, struct addr
 		return ALLOW;
 	verdict = whose(netns, set, &pod);
 	if (verdict == VERDICT_UNKNOWN)
-		return refuse(COUNT_REFUSED_UNKNOWN, pod);
+		return refuse(ctx, &dst, COUNT_REFUSED_UNKNOWN, pod);
 	if (verdict == VERDICT_HELD)
-		return refuse(COUNT_REFUSED_HELD, pod);
+		return refuse(ctx, &dst, COUNT_REFUSED_HELD, pod);
 	if (verdict == VERDICT_OVERFLOW)
-		return refuse(COUNT_REFUSED_OVERFLOW, NULL);
+		return refuse(ctx, &dst, COUNT_REFUSED_OVERFLOW, NULL);
+	if (verdict == VERDICT_NESTED && set->nested == NESTED_REFUSE)
+		return refuse(ctx, &dst, COUNT_REFUSED_NESTED, pod);
 	if (verdict == VERDICT_STEER && pod->flags & POD_DNS && ctx->sk)
 		return ask(ctx, pod, &dst, false);
 	return ALLOW;

@@ -203,6 +203,25 @@ struct event {
 	char name[CGROUP_NAME];	/* last component of the cgroup's path */
 };
 
+enum refusal_limits {
+	COMMAND_NAME = 16,
+	REFUSALS_TOLD = 5,	/* a second, of each pod and reason */
+};
+
+/* What the ring buffer refusals carries: a connection, question or socket option that a hook refused. */
+struct refusal {
+	__u64 time;		/* CLOCK_MONOTONIC ns */
+	__u64 netns;		/* cookie of the socket's, or the SYN's, network namespace */
+	__u64 cgroup;		/* pod-level, of the pod whose traffic it was; 0: not known */
+	struct addr peer;	/* egress: what was dialled; inbound: who dialled */
+	struct addr dialled;	/* inbound only: the pod's address */
+	__u16 peer_port, dialled_port;
+	__u32 reason;		/* enum counter */
+	__u32 pid;		/* of the caller on the host; egress only */
+	__u32 pad;
+	char command[COMMAND_NAME]; /* its name; egress only */
+};
+
 /* Index into the per-CPU array counter. */
 enum counter {
 	/* connections */

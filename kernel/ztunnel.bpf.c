@@ -120,7 +120,7 @@ int ztunnel_tcp(struct bpf_sock_ops *ctx)
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
 		/* Whatever the maps say of the pod by now: it may have left, or be gone. */
-		if (ctx->args[1] == TCP_CLOSE) {
+		if (is_over(ctx->args[1])) {
 			conn = client_tuple(ctx, netns);
 			end_exemption(&conn);
 		}

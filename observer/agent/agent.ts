@@ -26,6 +26,7 @@ import type { AgentParts } from './parts.ts'
 import { Patrol } from './patrol.ts'
 import { Problems } from './problems.ts'
 import { recordOf } from './record.ts'
+import { Refused } from './refused.ts'
 import { selection, selectionPolicy } from './selection.ts'
 import { agentReport } from './status.ts'
 import { sweepDead } from './sweep-dead.ts'
@@ -44,6 +45,7 @@ export class Agent {
   readonly #kubelet: KubeletExemption | undefined
   readonly #zds: ZdsServer
   readonly #problems: Problems
+  readonly #refused: Refused
   readonly #scans = new Subject<'events lost' | 'room'>()
   readonly #running = new Subscription()
   readonly #startedAt = Date.now()
@@ -70,6 +72,7 @@ export class Agent {
       select: selection(config, policy),
       now: Date.now
     })
+    this.#refused = new Refused(kernel, () => this.#roster.states, log)
     this.#kubepods = new Kubepods(node.cgroup2, config.cgroupRoots, kernel)
     this.#zds = createZdsServer({
       path: config.zds.socket,
@@ -166,6 +169,7 @@ export class Agent {
     this.#running.add(
       facts$.subscribe({ next: (fact) => this.#hear(fact), error: (error) => this.#fail(error) })
     )
+    this.#running.add(this.#refused.follow().subscribe())
     this.#running.add(interval(config.verifyInterval).subscribe(() => this.#patrol.round()))
   }
 
@@ -230,6 +234,7 @@ export class Agent {
       resyncs: this.#resyncs,
       wakeups: this.#events?.wakeups ?? 0,
       refusedZtunnels: this.#zds.refused,
+      refusals: this.#refused.recent,
       counters: () => this.#parts.kernel.counters(),
       beatAgeMs: performance.now() - this.#beatAt,
       hookProblems: () => this.#parts.kernel.problems

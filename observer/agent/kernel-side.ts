@@ -104,6 +104,11 @@ export class KernelSide {
     return { ...cgroup2, level: retval - 1 }
   }
 
+  get refusals(): { readonly map: BpfMap; readonly layout: Layout } {
+    const { connect } = this.#hooks.objects
+    return { map: connect.map('refusals'), layout: connect.layout('refusal') }
+  }
+
   beat(): void {
     this.maps.heartbeat.set(ONLY, hrtime.bigint())
   }

@@ -59,7 +59,8 @@ export function pinnedReport(
     drift: {},
     resyncs: 0,
     wakeups: 0,
-    refusedZtunnels: 0
+    refusedZtunnels: 0,
+    refusals: []
   }
 }
 

@@ -57,6 +57,24 @@ export const agentStatus = z.discriminatedUnion('running', [
 
 export const ztunnelStatus = z.object({ pid: z.number(), cgroup: z.string(), connectedAt: z.string() })
 
+export const refusalEntry = z.object({
+  /** ISO 8601. */
+  at: z.string(),
+  /** By the names of enum counter, in lower case without COUNT_. */
+  reason: z.string(),
+  /** "namespace/name", or its uid. */
+  pod: z.string().optional(),
+  direction: z.enum(['inbound', 'outbound']),
+  /** Who dialled, or what was dialled: "10.0.0.1:80". */
+  peer: z.string(),
+  /** The pod of this node that has the peer's address. */
+  peerPod: z.string().optional(),
+  /** Inbound: where the pod was dialled. */
+  dialled: z.string().optional(),
+  pid: z.number().optional(),
+  command: z.string().optional()
+})
+
 export const statusReport = z.object({
   version: z.string(),
   agent: agentStatus,
@@ -74,12 +92,15 @@ export const statusReport = z.object({
   /** Times that the kernel's events woke the agent. */
   wakeups: z.number(),
   /** Peers on the ZDS socket that were not ztunnel. */
-  refusedZtunnels: z.number()
+  refusedZtunnels: z.number(),
+  /** The latest connections that hooks refused, the latest first; counters have them all. */
+  refusals: z.array(refusalEntry)
 })
 
 export type PodState = z.output<typeof podState>
 export type PodStatus = z.output<typeof podStatus>
 export type ZtunnelStatus = z.output<typeof ztunnelStatus>
+export type RefusalEntry = z.output<typeof refusalEntry>
 export type StatusReport = z.output<typeof statusReport>
 
 export const STATUS_PATH = '/status'

@@ -6,7 +6,7 @@ import type { PodStat } from '#contract'
 import type { Mode } from '../maps/mode.ts'
 import type { PodState } from '../pods/state.ts'
 import type { ZtunnelInfo } from '../ztunnel/workload.ts'
-import { type PodStatus, podState, type StatusReport } from './protocol.ts'
+import { type PodStatus, podState, type RefusalEntry, type StatusReport } from './protocol.ts'
 
 export interface ReportFacts {
   readonly version: string
@@ -28,6 +28,7 @@ export interface ReportFacts {
   readonly resyncs: number
   readonly wakeups: number
   readonly refusedZtunnels: number
+  readonly refusals: readonly RefusalEntry[]
 }
 
 export function statusReport(facts: ReportFacts): StatusReport {
@@ -48,7 +49,8 @@ export function statusReport(facts: ReportFacts): StatusReport {
     drift: { ...drift },
     resyncs,
     wakeups,
-    refusedZtunnels
+    refusedZtunnels,
+    refusals: [...facts.refusals]
   }
 }
 

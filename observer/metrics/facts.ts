@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the agent tells of itself, at the moment of the question.
 
+import type { RefusalEntry } from '../control/protocol.ts'
 import type { Mode } from '../maps/mode.ts'
 import type { PodState } from '../pods/state.ts'
 import type { ZtunnelInfo } from '../ztunnel/workload.ts'
@@ -21,6 +22,8 @@ export interface Facts {
   readonly wakeups: number
   /** Since the agent started, by reason. */
   readonly refusedZtunnels: Counts
+  /** The latest connections that hooks refused, the latest first. */
+  readonly refusals: readonly RefusalEntry[]
   /** Since the maps were made, by the names of enum counter in lower case without COUNT_; reads the kernel. */
   readonly counters: () => Counts
   /** Milliseconds since the last sign of life. */

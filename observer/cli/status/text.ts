@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `sluice status` for people: first who is at work, then the pods of the mesh, then the others.
 
-import type { PodState, PodStatus, StatusReport } from '../../control/protocol.ts'
+import type { PodState, PodStatus, RefusalEntry, StatusReport } from '../../control/protocol.ts'
 import { type Style, table } from '../table.ts'
 import { ageText } from './age.ts'
 
@@ -34,6 +34,7 @@ export function statusText(report: StatusReport, style: Style, now: number): str
     headText(report, now),
     inside.length === 0 ? 'No pod is in the mesh.\n' : insideTable(inside, style, now),
     ...(outside.length === 0 ? [] : [`Outside the mesh:\n${outsideTable(outside, style, now)}`]),
+    refusalsText(report.refusals, style, now),
     countersText(report)
   ]
   return parts.filter((part) => part !== '').join('\n')
@@ -114,6 +115,19 @@ function outsideTable(pods: readonly PodStatus[], style: Style, now: number): st
     pod.lastError === undefined ? pod.reason : `${pod.reason}; ${pod.lastError}`
   ])
   return table(head, rows, style)
+}
+
+function refusalsText(refusals: readonly RefusalEntry[], style: Style, now: number): string {
+  if (refusals.length === 0) return ''
+  const rows = refusals.map(({ at, pod, reason, direction, peer, peerPod, dialled, pid, command }) => [
+    ageText(at, now),
+    pod ?? '?',
+    reason,
+    direction === 'inbound' ? `from ${peer} to ${dialled ?? '?'}` : `to ${peer}`,
+    peerPod ?? '-',
+    pid === undefined ? '-' : `${command} (${pid})`
+  ])
+  return `Lately refused:\n${table(['AGO', 'POD', 'REASON', 'CONNECTION', 'PEER', 'PROCESS'], rows, style)}`
 }
 
 /** Only what happened; the JSON has the zeros as well. */

@@ -74,7 +74,8 @@ describe('the pinned state', () => {
       drift: {},
       resyncs: 0,
       wakeups: 0,
-      refusedZtunnels: 0
+      refusedZtunnels: 0,
+      refusals: []
     })
     expect(statusReport.safeParse(result).success).toBe(true)
   })

@@ -66,5 +66,24 @@ export const report: StatusReport = {
   drift: { rule: 1 },
   resyncs: 2,
   wakeups: 12,
-  refusedZtunnels: 1
+  refusedZtunnels: 1,
+  refusals: [
+    {
+      at: '2026-01-02T03:04:00.000Z',
+      reason: 'dropped_guard',
+      pod: 'shop/cart',
+      direction: 'inbound',
+      peer: '10.0.0.9:40000',
+      peerPod: 'kube-system/coredns',
+      dialled: '10.0.0.1:15001'
+    },
+    {
+      at: '2026-01-02T03:03:00.000Z',
+      reason: 'refused_held',
+      direction: 'outbound',
+      peer: '[fd00::9]:443',
+      pid: 4711,
+      command: 'cu\x1brl'
+    }
+  ]
 }

@@ -27,6 +27,7 @@ export function factsOf(change: Partial<Facts> = {}): Facts {
     resyncs: 3,
     wakeups: 4,
     refusedZtunnels: { 'not-ztunnel': 5 },
+    refusals: [],
     counters: () => ({
       steered: 6,
       refused_held: 7,

@@ -26,6 +26,11 @@ describe('status', () => {
       NAMESPACE    POD      STATE    SINCE  IPS       CGROUP           REASON
       kube-system  coredns  outside  3d3h   10.0.0.9  /kubepods/podu3  namespace kube-system is excluded
 
+      Lately refused:
+      AGO   POD        REASON         CONNECTION                             PEER                 PROCESS
+      5s    shop/cart  dropped_guard  from 10.0.0.9:40000 to 10.0.0.1:15001  kube-system/coredns  -
+      1m5s  ?          refused_held   to [fd00::9]:443                       -                    cu rl (4711)
+
       Counters: steered 12, refused_held 3
       Repaired: rule 1
       Resyncs: 2
