@@ -79,6 +79,7 @@ export type NetnsOperation =
   | { op: 'delete-route'; route: Route }
   | { op: 'get-sysctl'; name: string }
   | { op: 'set-sysctl'; name: string; value: string }
+  | { op: 'connections' }
   | { op: 'count-sockets'; mark: number; mask: number }
   | { op: 'destroy-sockets'; except: readonly SparedSockets[] }
   | { op: 'listeners'; ports: readonly number[] }
@@ -104,6 +105,11 @@ interface Results {
   'get-sysctl': string | undefined
   /** The previous value; the same value is not written again. */
   'set-sysctl': string
+  /**
+   * TCP sockets, except LISTEN, TIME_WAIT and CLOSE, in records of 36 bytes: local address, remote address (IPv4 as
+   * ::ffff:a.b.c.d), local port, remote port; network order.
+   */
+  connections: Uint8Array
   /** TCP sockets with that mark, except LISTEN, TIME_WAIT and CLOSE. */
   'count-sockets': number
   /**

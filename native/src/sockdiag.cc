@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 
 #include <cerrno>
+#include <cstring>
 
 namespace {
 // A program for the kernel's filter: one condition; a jump to its end accepts, past its end refuses.
@@ -24,6 +25,17 @@ TcpSocket ReadSocket(const NetlinkMessage& message) {
   return socket;
 }
 }  // namespace
+
+MappedAddress MapAddress(int family, const void* address) {
+  MappedAddress bytes{};
+  if (family == AF_INET6) {
+    memcpy(bytes.data(), address, bytes.size());
+  } else {
+    bytes[10] = bytes[11] = 0xff;
+    memcpy(&bytes[12], address, 4);
+  }
+  return bytes;
+}
 
 uint16_t TcpSocket::port() const { return ntohs(message.id.idiag_sport); }
 

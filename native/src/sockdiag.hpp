@@ -4,6 +4,7 @@
 #include <napi.h>
 #include <netinet/tcp.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -13,6 +14,11 @@
 // Every state of tcp_states.h from ESTABLISHED to NEW_SYN_RECV but the three that carry no connection.
 constexpr uint32_t kConnected =
     ((1u << (TCP_CLOSING + 2)) - 2) & ~(1u << TCP_LISTEN | 1u << TCP_TIME_WAIT | 1u << TCP_CLOSE);
+
+// IPv4 as ::ffff:a.b.c.d.
+using MappedAddress = std::array<uint8_t, 16>;
+
+MappedAddress MapAddress(int family, const void* address);
 
 struct TcpSocket {
   inet_diag_msg message{};

@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <set>
 
@@ -14,27 +13,14 @@
 #include "sockdiag.hpp"
 
 namespace {
-using Bytes = std::array<uint8_t, 16>;  // IPv4 as ::ffff:a.b.c.d
-
-Bytes BytesOf(int family, const void* address) {
-  Bytes bytes{};
-  if (family == AF_INET6) {
-    memcpy(bytes.data(), address, bytes.size());
-  } else {
-    bytes[10] = bytes[11] = 0xff;
-    memcpy(&bytes[12], address, 4);
-  }
-  return bytes;
-}
-
-bool IsLoopback(const Bytes& bytes) {
+bool IsLoopback(const MappedAddress& bytes) {
   in6_addr address;
   memcpy(&address, bytes.data(), sizeof address);
   return IN6_IS_ADDR_LOOPBACK(&address) || (IN6_IS_ADDR_V4MAPPED(&address) && bytes[12] == 127);
 }
 
-std::set<Bytes> OwnAddresses(Netlink& netlink) {
-  std::set<Bytes> own;
+std::set<MappedAddress> OwnAddresses(Netlink& netlink) {
+  std::set<MappedAddress> own;
   NetlinkRequest request(RTM_GETADDR, 0, ifaddrmsg{.ifa_family = AF_UNSPEC});
   std::vector<uint8_t> reply = netlink.Dump(request, "RTM_GETADDR");
   for (const NetlinkMessage& message : NetlinkMessages(reply)) {
@@ -48,7 +34,7 @@ std::set<Bytes> OwnAddresses(Netlink& netlink) {
       local = std::find_if(attributes.begin(), attributes.end(),
                            [](const NetlinkAttribute& each) { return each.type == IFA_ADDRESS; });
     if (local != attributes.end() && local->data.size() >= size)
-      own.insert(BytesOf(body.ifa_family, local->data.data()));
+      own.insert(MapAddress(body.ifa_family, local->data.data()));
   }
   return own;
 }
@@ -76,12 +62,12 @@ class DestroySockets : public NetnsOperation {
                         "the kernel has no SOCK_DESTROY (CONFIG_INET_DIAG_DESTROY)"};
   }
 
-  bool IsLocal(const Bytes& bytes) const { return IsLoopback(bytes) || own_.contains(bytes); }
+  bool IsLocal(const MappedAddress& bytes) const { return IsLoopback(bytes) || own_.contains(bytes); }
 
   bool Spares(const TcpSocket& socket) const {
     const inet_diag_msg& message = socket.message;
-    if (IsLocal(BytesOf(message.idiag_family, message.id.idiag_src)) &&
-        IsLocal(BytesOf(message.idiag_family, message.id.idiag_dst)))
+    if (IsLocal(MapAddress(message.idiag_family, message.id.idiag_src)) &&
+        IsLocal(MapAddress(message.idiag_family, message.id.idiag_dst)))
       return true;
     if (spare_transparent_ && socket.transparent.value_or(false)) return true;
     return std::any_of(spared_marks_.begin(), spared_marks_.end(),
@@ -104,7 +90,7 @@ class DestroySockets : public NetnsOperation {
 
   std::vector<MarkSelection> spared_marks_;
   bool spare_transparent_;
-  std::set<Bytes> own_;
+  std::set<MappedAddress> own_;
   uint32_t count_ = 0;
 };
 }  // namespace

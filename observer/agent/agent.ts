@@ -21,7 +21,6 @@ import { agentAuthorize } from './authorize.ts'
 import { exemptSelf } from './exempt-self.ts'
 import { followProcesses, followRoots } from './follow-processes.ts'
 import { inTurn } from './in-turn.ts'
-import type { KernelSide } from './kernel-side.ts'
 import type { AgentParts } from './parts.ts'
 import { Patrol } from './patrol.ts'
 import { Problems } from './problems.ts'
@@ -30,6 +29,7 @@ import { Refused } from './refused.ts'
 import { selection, selectionPolicy } from './selection.ts'
 import { agentReport } from './status.ts'
 import { sweepDead } from './sweep-dead.ts'
+import { sweepExemptions } from './sweep-exemptions.ts'
 
 const HEARTBEAT_MS = 1_000
 
@@ -153,7 +153,11 @@ export class Agent {
 
   #follow(): void {
     const { config, kernel, source } = this.#parts
-    const events$ = config.processEvents ? this.#eventsOf(kernel) : NEVER
+    const { map, layout } = kernel.events
+    const hold = (ring: RingBuffer) => {
+      this.#events = ring
+    }
+    const events$ = config.processEvents ? kernelEvents(map, layout, hold) : NEVER
     const scans$ = merge(this.#scans, config.scanInterval > 0 ? interval(config.scanInterval) : NEVER).pipe(
       tap(() => this.#resyncs++)
     )
@@ -170,13 +174,10 @@ export class Agent {
       facts$.subscribe({ next: (fact) => this.#hear(fact), error: (error) => this.#fail(error) })
     )
     this.#running.add(this.#refused.follow().subscribe())
+    this.#running.add(
+      sweepExemptions(this.#parts, this.#roster, this.#reconciler, this.#verifier).subscribe()
+    )
     this.#running.add(interval(config.verifyInterval).subscribe(() => this.#patrol.round()))
-  }
-
-  #eventsOf({ events }: KernelSide) {
-    return kernelEvents(events.map, events.layout, (ring) => {
-      this.#events = ring
-    })
   }
 
   #hear(fact: Fact): void {

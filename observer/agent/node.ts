@@ -27,7 +27,7 @@ export async function surveyNode(bpffs: string): Promise<Node> {
   return { cgroup2, hostNetns: { cookie, inode: host.inode } }
 }
 
-function openHostNetns(): Netns {
+export function openHostNetns(): Netns {
   return ofInit((pid) => Netns.open(netnsPath(pid)))
 }
 

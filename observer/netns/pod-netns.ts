@@ -125,6 +125,12 @@ export class PodNetns {
     return this.addresses
   }
 
+  /** Packed, as the native operation answers. */
+  async connections(): Promise<Uint8Array> {
+    const [packed] = await this.#netns.run([{ op: 'connections' }])
+    return packed
+  }
+
   /** TCP sockets that still carry our mark. */
   async steeredSockets(): Promise<number> {
     const { mark, mask } = this.#steering

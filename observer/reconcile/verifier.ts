@@ -13,7 +13,7 @@ import type { Dwelling } from './enrolment.ts'
 import { wrongEntries } from './entry-audit.ts'
 import type { Listeners } from './listeners.ts'
 
-export type AnyDrift = DriftKind | 'entry' | 'lookup' | 'listener' | 'hook' | 'pin'
+export type AnyDrift = DriftKind | 'entry' | 'exemption' | 'lookup' | 'listener' | 'hook' | 'pin'
 
 export interface VerifierOptions {
   readonly entries: PodEntries
@@ -36,8 +36,8 @@ export class Verifier {
     return Object.fromEntries(this.#drift)
   }
 
-  note(kind: AnyDrift, what: string, state?: PodState): void {
-    this.#drift.set(kind, (this.#drift.get(kind) ?? 0) + 1)
+  note(kind: AnyDrift, what: string, state?: PodState, count = 1): void {
+    this.#drift.set(kind, (this.#drift.get(kind) ?? 0) + count)
     const pod = state?.pod === undefined ? undefined : podRef(state.pod)
     this.#options.log.warn({ pod, drift: kind, what }, 'drift was found and repaired')
   }
