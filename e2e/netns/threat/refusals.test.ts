@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is refused is told with the peer; whoever is refused in a loop fills no log.
+
+import { describe, expect, it } from 'vitest'
+import type { Line } from '../../world/running.ts'
+import { FAMILIES, mesh } from '../setup/mesh.ts'
+import { endpoint } from '../setup/route.ts'
+
+/** refused_link_local: the kernel's records, the agent's lines, a second. */
+const TOLD_A_SECOND = 5
+const MANY = 10_000
+const LINK_LOCAL = 'fe80::1234%eth0'
+
+const node = mesh({ enrolled: ['app', 'busy'], plain: ['plain'], outsiders: ['outsider'] })
+
+const isRefusal = (line: Line) => line.msg === 'refused'
+
+describe('a refused connection is logged', () => {
+  it.each(FAMILIES)('with the pod that dialled ztunnel’s port: %s', async (family) => {
+    const dialled = endpoint(node.pod('app')[family], 15001)
+    await node.pod('plain').connect(node.pod('app')[family], 15001)
+    const line = await node.agent.waitForLog((each) => isRefusal(each) && each.dialled === dialled)
+    expect(line).toMatchObject({ reason: 'dropped_guard', pod: 'default/app', peerPod: 'default/plain' })
+    expect(String(line.peer).startsWith(endpoint(node.pod('plain')[family], 0).slice(0, -1))).toBe(true)
+  })
+
+  it.each(FAMILIES)('with the address of a stranger: %s', async (family) => {
+    const dialled = endpoint(node.pod('app')[family], 15006)
+    await node.outsider('outsider').connect(node.pod('app')[family], 15006)
+    const line = await node.agent.waitForLog((each) => isRefusal(each) && each.dialled === dialled)
+    expect(line.peerPod).toBeUndefined()
+    expect(String(line.peer).startsWith(endpoint(node.outsider('outsider')[family], 0).slice(0, -1))).toBe(
+      true
+    )
+  })
+
+  it('with the process that dialled what ztunnel cannot carry', async () => {
+    const dial = node.pod('app').startDial('connect', LINK_LOCAL, 81, '--wait-line')
+    await dial.waitForEvent('waiting')
+    dial.write('\n')
+    await dial.finished()
+    const line = await node.agent.waitForLog(
+      (each) => isRefusal(each) && each.reason === 'refused_link_local' && each.peer === '[fe80::1234]:81'
+    )
+    expect(line).toMatchObject({ pod: 'default/app', direction: 'outbound', pid: dial.pid, command: 'dial' })
+  })
+
+  it('and shown by the status, the latest first', async () => {
+    await node.pod('app').connect(LINK_LOCAL, 82)
+    const { stdout } = await pollStatus((text) => text.includes('to [fe80::1234]:82'))
+    expect(stdout).toMatch(/Lately refused:\n.*\n\S+ +default\/app +refused_link_local +to \[fe80::1234\]:82/)
+  })
+})
+
+describe('10,000 refusals', () => {
+  it('make a few lines a second, hide nobody else’s, and are told of by their number', async () => {
+    const before = node.agent.log.length
+    const begun = performance.now()
+    const tally = await node.pod('busy').connectMany(LINK_LOCAL, 83, MANY, '--no-data')
+    expect(tally.errors).toEqual({ ECONNREFUSED: MANY })
+    await node.pod('app').connect(LINK_LOCAL, 84)
+    await node.agent.waitForLog((line) => isRefusal(line) && line.peer === '[fe80::1234]:84')
+    const seconds = (performance.now() - begun) / 1000
+    const since = () => node.agent.log.slice(before).filter(({ reason }) => reason === 'refused_link_local')
+    const sum = () =>
+      since().reduce((all, line) => all + (isRefusal(line) ? 1 : Number(line.suppressed ?? 0)), 0)
+    await expect.poll(sum, { timeout: 60_000 }).toBe(MANY + 1)
+    expect(since().filter(isRefusal).length).toBeLessThanOrEqual(TOLD_A_SECOND * (seconds + 2) + 1)
+  })
+})
+
+async function pollStatus(satisfied: (text: string) => boolean) {
+  for (const end = Date.now() + 60_000; ; ) {
+    const status = await node.agent.cli('status')
+    if (satisfied(status.stdout) || Date.now() > end) return status
+  }
+}
