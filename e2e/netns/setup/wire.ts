@@ -7,6 +7,8 @@ import type { Running } from '../../world/running.ts'
 
 export interface Segment {
   readonly from: string
+  /** The port. */
+  readonly to: number
   /** S(YN), F(IN), R(ST), A(CK). */
   readonly flags: string
 }
@@ -18,9 +20,9 @@ export class Wire {
     this.#process = process
   }
 
-  /** Segments to this port from now on. */
-  static async watch(place: Place, port: number): Promise<Wire> {
-    const process = place.startDial('segments', port)
+  /** Segments to these ports from now on. */
+  static async watch(place: Place, port: number, last = port): Promise<Wire> {
+    const process = place.startDial('segments', port, last)
     await process.waitForEvent('watching')
     return new Wire(process)
   }

@@ -27,7 +27,7 @@ enum manner {
 struct socket_option {
 	const char *text; /* as given: LEVEL:OPTION:VALUE or SO_NAME:VALUE */
 	int level, option;
-	const char *value; /* a number, %DEVICE (its index), or a string */
+	const char *value; /* a number, %DEVICE (its index), hex=BYTES, or a string */
 };
 
 struct connect_options {
@@ -55,6 +55,7 @@ int command_inherit(int argc, char **argv);
 int command_pass_socket(int argc, char **argv);
 int command_receive_socket(int argc, char **argv);
 int command_ping(int argc, char **argv);
+int command_raw(int argc, char **argv);
 int command_dns(int argc, char **argv);
 int command_resolver(int argc, char **argv);
 int command_segments(int argc, char **argv);

@@ -24,7 +24,8 @@ static const struct {
 	  "    [--again ADDR PORT|--after-failure ADDR PORT] [--send TEXT] [--no-data] [--hold] "
 	  "[--rst]\n"
 	  "    [--wait-line] [--udp [--connected]]      OPTION is SO_NAME:VALUE or "
-	  "LEVEL:NUMBER:VALUE" },
+	  "LEVEL:NUMBER:VALUE;\n"
+	  "    a VALUE is a number, %DEVICE, hex=BYTES or a text" },
 	{ "serve", command_serve,
 	  "PORT [--bind ADDR] [--name NAME] [--once] [--reuseport] [--echo] [--udp] [--mark N] "
 	  "[--quiet]" },
@@ -33,13 +34,14 @@ static const struct {
 	{ "pass-socket", command_pass_socket, "PATH ipv4|ipv6" },
 	{ "receive-socket", command_receive_socket, "PATH -- ADDR PORT [connect's options]" },
 	{ "ping", command_ping, "ADDR" },
+	{ "raw", command_raw, "tcp|header|packet ADDR PORT" },
 	{ "dns", command_dns,
 	  "connected|unconnected|sendmmsg|sendmmsg-to|tcp NAME SERVER... [--type A|AAAA|both] "
 	  "[--in-turn]\n"
 	  "    [--again] [--timeout MS] [--bind ADDR] [--device DEV] [--unicast-if DEV] [--mark "
 	  "N]" },
 	{ "resolver", command_resolver, "[ADDR [PORT]]" },
-	{ "segments", command_segments, "PORT" },
+	{ "segments", command_segments, "PORT [LAST-PORT]" },
 	{ "forks", command_forks, "N [--exec] [--seconds S]" },
 	{ "netns-cookie", command_netns_cookie, "" },
 	{ "pause", command_pause, "" },

@@ -58,9 +58,16 @@ static const struct tcphdr *parse(const unsigned char *packet, size_t size, int 
 	} else if (protocol == ETH_P_IPV6 && size >= sizeof(struct ip6_hdr)) {
 		const struct ip6_hdr *header = (const void *)packet;
 
-		if (header->ip6_nxt != IPPROTO_TCP)
-			return NULL;
 		offset = sizeof(*header);
+		if (header->ip6_nxt == IPPROTO_ROUTING && size >= offset + sizeof(struct ip6_rthdr)) {
+			const struct ip6_rthdr *route = (const void *)(packet + offset);
+
+			if (route->ip6r_nxt != IPPROTO_TCP)
+				return NULL;
+			offset += (size_t)(route->ip6r_len + 1) * 8;
+		} else if (header->ip6_nxt != IPPROTO_TCP) {
+			return NULL;
+		}
 		from->ss_family = AF_INET6;
 		((struct sockaddr_in6 *)from)->sin6_addr = header->ip6_src;
 	} else {
@@ -91,11 +98,12 @@ static void print_segment(const struct tcphdr *segment, const struct sockaddr_st
 	line_begin(&line);
 	line_text(&line, "event", "segment");
 	line_address(&line, "from", from);
+	line_integer(&line, "to", ntohs(segment->dest));
 	line_text(&line, "flags", flags);
 	line_end(&line);
 }
 
-static void tell_all(int fd, int port)
+static void tell_all(int fd, int first, int last)
 {
 	_Alignas(8) unsigned char packet[128];
 	struct sockaddr_storage from;
@@ -108,7 +116,8 @@ static void tell_all(int fd, int port)
 		const struct tcphdr *segment =
 			parse(packet, (size_t)size, ntohs(link.sll_protocol), &from);
 
-		if (segment && link.sll_pkttype != PACKET_OUTGOING && ntohs(segment->dest) == port)
+		if (segment && link.sll_pkttype != PACKET_OUTGOING &&
+		    ntohs(segment->dest) >= first && ntohs(segment->dest) <= last)
 			print_segment(segment, &from);
 		length = sizeof(link);
 	}
@@ -121,11 +130,12 @@ int command_segments(int argc, char **argv)
 	socklen_t length = sizeof(stats);
 	struct line line;
 	sigset_t ending, none;
-	int port, fd;
+	int first, last, fd;
 
-	if (argc != 1)
-		usage("segments needs PORT", NULL);
-	port = (int)number(argv[0], 1, 65535);
+	if (argc != 1 && argc != 2)
+		usage("segments needs PORT [LAST-PORT]", NULL);
+	first = (int)number(argv[0], 1, 65535);
+	last = argc == 2 ? (int)number(argv[1], first, 65535) : first;
 	sigemptyset(&none);
 	sigemptyset(&ending);
 	sigaddset(&ending, SIGTERM);
@@ -139,7 +149,7 @@ int command_segments(int argc, char **argv)
 		struct pollfd polled = { .fd = fd, .events = POLLIN };
 
 		ppoll(&polled, 1, NULL, &none);
-		tell_all(fd, port);
+		tell_all(fd, first, last);
 	}
 	getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &length);
 	line_begin(&line);

@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -23,6 +24,10 @@
 #ifndef IPV6_UNICAST_IF
 #define IPV6_UNICAST_IF 76
 #endif
+
+enum {
+	OPTION_BYTES = 64,
+};
 
 bool socket_option_parse(const char *text, struct socket_option *option)
 {
@@ -58,12 +63,31 @@ bool socket_option_parse(const char *text, struct socket_option *option)
 	return true;
 }
 
+/* -1: not hexadecimal, or too long. */
+static int parse_bytes(const char *text, unsigned char bytes[OPTION_BYTES])
+{
+	int size = 0;
+
+	for (; *text; text += 2, size++)
+		if (size == OPTION_BYTES || sscanf(text, "%2hhx", &bytes[size]) != 1 || !text[1])
+			return -1;
+	return size;
+}
+
 bool socket_set(int fd, const struct socket_option *option)
 {
 	const char *text = option->value;
+	unsigned char bytes[OPTION_BYTES];
 	char *end;
 	int value;
 
+	if (strncmp(text, "hex=", 4) == 0) {
+		int size = parse_bytes(text + 4, bytes);
+
+		if (size < 0)
+			usage("not bytes", text);
+		return setsockopt(fd, option->level, option->option, bytes, (socklen_t)size) == 0;
+	}
 	if (text[0] == '%') {
 		value = (int)if_nametoindex(text + 1);
 		return setsockopt(fd, option->level, option->option, &value, sizeof(value)) == 0;
