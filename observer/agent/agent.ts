@@ -153,11 +153,10 @@ export class Agent {
 
   #follow(): void {
     const { config, kernel, source } = this.#parts
-    const { map, layout } = kernel.events
     const hold = (ring: RingBuffer) => {
       this.#events = ring
     }
-    const events$ = config.processEvents ? kernelEvents(map, layout, hold) : NEVER
+    const events$ = config.processEvents ? kernelEvents(kernel.events.map, kernel.events.layout, hold) : NEVER
     const scans$ = merge(this.#scans, config.scanInterval > 0 ? interval(config.scanInterval) : NEVER).pipe(
       tap(() => this.#resyncs++)
     )
@@ -173,10 +172,8 @@ export class Agent {
     this.#running.add(
       facts$.subscribe({ next: (fact) => this.#hear(fact), error: (error) => this.#fail(error) })
     )
-    this.#running.add(this.#refused.follow().subscribe())
-    this.#running.add(
-      sweepExemptions(this.#parts, this.#roster, this.#reconciler, this.#verifier).subscribe()
-    )
+    const sweep$ = sweepExemptions(this.#parts, this.#roster, this.#reconciler, this.#verifier)
+    this.#running.add(merge(this.#refused.follow(), sweep$).subscribe())
     this.#running.add(interval(config.verifyInterval).subscribe(() => this.#patrol.round()))
   }
 
