@@ -86,8 +86,10 @@ static __always_inline void tell(struct bpf_sock *sk, u64 netns)
 
 	if (!refusal)
 		return;
-	refusal->peer = CTX_ADDR(sk, dst);
-	refusal->peer_port = bpf_ntohs(sk->dst_port);
+	if (sk->dst_port) {
+		refusal->peer = CTX_ADDR(sk, dst);
+		refusal->peer_port = bpf_ntohs(sk->dst_port);
+	}
 	name_caller(refusal);
 	bpf_ringbuf_submit(refusal, 0);
 }

@@ -213,7 +213,7 @@ struct refusal {
 	__u64 time;		/* CLOCK_MONOTONIC ns */
 	__u64 netns;		/* cookie of the socket's, or the SYN's, network namespace */
 	__u64 cgroup;		/* pod-level, of the pod whose traffic it was; 0: not known */
-	struct addr peer;	/* egress: what was dialled; inbound: who dialled */
+	struct addr peer;	/* egress: what was dialled; inbound: who dialled; all zero: not connected */
 	struct addr dialled;	/* inbound only: the pod's address */
 	__u16 peer_port, dialled_port;
 	__u32 reason;		/* enum counter */

@@ -65,8 +65,8 @@ export const refusalEntry = z.object({
   /** "namespace/name", or its uid. */
   pod: z.string().optional(),
   direction: z.enum(['inbound', 'outbound']),
-  /** Who dialled, or what was dialled: "10.0.0.1:80". */
-  peer: z.string(),
+  /** Who dialled, or what was dialled: "10.0.0.1:80"; none for an option of a socket without a connection. */
+  peer: z.string().optional(),
   /** The pod of this node that has the peer's address. */
   peerPod: z.string().optional(),
   /** Inbound: where the pod was dialled. */

@@ -95,13 +95,13 @@ export class RefusalJournal {
   #entryOf(refusal: Refusal): RefusalEntry {
     const { reason, peer, dialled, process } = refusal
     const pod = this.#options.podOf(refusal)
-    const peerPod = this.#options.podAt(peer.address)
+    const peerPod = peer === undefined ? undefined : this.#options.podAt(peer.address)
     return {
       at: new Date(this.#options.now()).toISOString(),
       reason,
       ...(pod === undefined ? {} : { pod }),
       direction: dialled === undefined ? 'outbound' : 'inbound',
-      peer: endpointText(peer),
+      ...(peer === undefined ? {} : { peer: endpointText(peer) }),
       ...(peerPod === undefined ? {} : { peerPod }),
       ...(dialled === undefined ? {} : { dialled: endpointText(dialled) }),
       ...process

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A connection, a question to a resolver or a socket option that a hook refused, in the observer's words.
 
-import { counter, type Refusal as RefusalRecord } from '#contract'
+import { type Addr, counter, type Refusal as RefusalRecord } from '#contract'
 import { addressText } from '../maps/address.ts'
 
 export interface Refusal {
@@ -13,8 +13,8 @@ export interface Refusal {
   readonly cgroup: bigint | undefined
   /** By the names of enum counter, in lower case without COUNT_. */
   readonly reason: string
-  /** Who dialled, or what was dialled. */
-  readonly peer: Endpoint
+  /** Who dialled, or what was dialled; undefined for an option of a socket without a connection. */
+  readonly peer: Endpoint | undefined
   /** Inbound only: where the pod was dialled. */
   readonly dialled: Endpoint | undefined
   /** Of the pod's side: not known of inbound connections. */
@@ -29,19 +29,22 @@ export interface Endpoint {
 const NAMES = new Map<number, string>(
   Object.entries(counter).map(([name, index]) => [index, name.slice('COUNT_'.length).toLowerCase()] as const)
 )
-const NOWHERE = 'unknown'
 
 export function refusalOf(record: RefusalRecord): Refusal {
-  const dialled = addressText(record.dialled)
   return {
     time: record.time,
     netns: record.netns,
     cgroup: record.cgroup === 0n ? undefined : record.cgroup,
     reason: NAMES.get(record.reason) ?? `reason ${record.reason}`,
-    peer: { address: addressText(record.peer) ?? NOWHERE, port: record.peer_port },
-    dialled: dialled === undefined ? undefined : { address: dialled, port: record.dialled_port },
+    peer: endpointOf(record.peer, record.peer_port),
+    dialled: endpointOf(record.dialled, record.dialled_port),
     process: record.pid === 0 ? undefined : { pid: record.pid, command: record.command }
   }
+}
+
+function endpointOf(addr: Addr, port: number): Endpoint | undefined {
+  const address = addressText(addr)
+  return address === undefined ? undefined : { address, port }
 }
 
 /** "10.0.0.1:80" or "[fd00::1]:80" */

@@ -3,8 +3,11 @@
 
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Tuple } from '#contract'
 import { BpfMap } from '#native'
+import { addressOf } from '../../../observer/maps/address.ts'
 import { mountPoint } from '../../world/mounts.ts'
+import type { Pod } from '../../world/pod.ts'
 import type { World } from '../../world/world.ts'
 
 function version(world: World): string {
@@ -28,6 +31,42 @@ export function addressOwners(world: World): bigint[] {
 export function exemptions(world: World): number {
   using pinned = BpfMap.openPinned<unknown, unknown>(join(version(world), 'maps', 'exempt'))
   return pinned.keys().length
+}
+
+export interface Exemption {
+  readonly client: { readonly address: string; readonly port: number }
+  readonly server: { readonly address: string; readonly port: number }
+  /** enum role_kind */
+  readonly role: number
+}
+
+function openExempt(world: World): BpfMap<Tuple, bigint> {
+  return BpfMap.openPinned<Tuple, bigint>(join(version(world), 'maps', 'exempt'))
+}
+
+/** As if a hook had written it, behind everybody's back. */
+export async function forgeExemption(
+  world: World,
+  pod: Pod,
+  { client, server, role }: Exemption
+): Promise<void> {
+  using map = openExempt(world)
+  const swapped = (port: number) => ((port & 0xff) << 8) | (port >> 8)
+  const key = {
+    netns: await pod.cookie(),
+    src: addressOf(client.address),
+    dst: addressOf(server.address),
+    sport: swapped(client.port),
+    dport: swapped(server.port)
+  }
+  map.set(key, BigInt(role))
+}
+
+/** Of connections to that pod. */
+export async function exemptionsOf(world: World, pod: Pod): Promise<Tuple[]> {
+  const cookie = await pod.cookie()
+  using map = openExempt(world)
+  return map.keys().filter(({ netns }) => netns === cookie)
 }
 
 /** Names of the pinned links, `program@target`. */

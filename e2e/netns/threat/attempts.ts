@@ -55,15 +55,15 @@ const from =
   (pod, { world, address, port }) =>
     new Place(pod.name, cgroup(pod, world), pod.netns).connect(address, port, ...PATIENCE)
 
-/** A connection to the pod itself, by way of the server: RFC 791 loose source route, RFC 8754 segment routing. */
-const route: Attempt['run'] = (pod, { family, address, port }) => {
-  const hop = family === 'ipv4' ? bytesOf(address) : segmentOf(address)
-  const option =
-    family === 'ipv4'
-      ? `${SOL_IP}:${IP_OPTIONS}:hex=830704${hop}00`
-      : `${SOL_IPV6}:${IPV6_RTHDR}:hex=0002040000000000${hop}`
-  return pod.connect(pod.address(family), port, '--set-before', option, ...PATIENCE)
+/** A socket option with which packets travel by way of that address: RFC 791 source route, RFC 8754 segment routing. */
+export function routeOption(hop: string): string {
+  if (hop.includes(':')) return `${SOL_IPV6}:${IPV6_RTHDR}:hex=0002040000000000${segmentOf(hop)}`
+  return `${SOL_IP}:${IP_OPTIONS}:hex=830704${bytesOf(hop)}00`
 }
+
+/** A connection to the pod itself, by way of the server. */
+const route: Attempt['run'] = (pod, { family, address, port }) =>
+  pod.connect(pod.address(family), port, '--set-before', routeOption(address), ...PATIENCE)
 
 function bytesOf(ipv4: string): string {
   return Buffer.from(ipv4.split('.').map(Number)).toString('hex')

@@ -119,11 +119,11 @@ function outsideTable(pods: readonly PodStatus[], style: Style, now: number): st
 
 function refusalsText(refusals: readonly RefusalEntry[], style: Style, now: number): string {
   if (refusals.length === 0) return ''
-  const rows = refusals.map(({ at, pod, reason, direction, peer, peerPod, dialled, pid, command }) => [
+  const rows = refusals.map(({ at, pod, reason, peer, peerPod, dialled, pid, command }) => [
     ageText(at, now),
     pod ?? '?',
     reason,
-    direction === 'inbound' ? `from ${peer} to ${dialled ?? '?'}` : `to ${peer}`,
+    dialled === undefined ? (peer === undefined ? '-' : `to ${peer}`) : `from ${peer ?? '?'} to ${dialled}`,
     peerPod ?? '-',
     pid === undefined ? '-' : `${command} (${pid})`
   ])

@@ -91,6 +91,18 @@ describe('a refusal is logged', () => {
     })
   })
 
+  it('without a peer, of a socket that has none', () => {
+    const scene = new Scene()
+    scene.refuse(1, { reason: 'refused_setsockopt', peer: undefined })
+    expect(scene.lines[0]?.fields).toEqual({
+      pod: 'shop/cart',
+      reason: 'refused_setsockopt',
+      direction: 'outbound',
+      pid: 42,
+      command: 'curl'
+    })
+  })
+
   it.each([
     ['refused_held', 'info'],
     ['dropped_no_listener', 'info'],

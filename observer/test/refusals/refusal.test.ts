@@ -45,6 +45,10 @@ describe('a record of the kernel', () => {
     })
   })
 
+  it('of an option of a socket without a connection', () => {
+    expect(refusalOf({ ...record, peer: NO_ADDRESS, peer_port: 0 }).peer).toBeUndefined()
+  })
+
   it('with a reason of a later kernel object', () => {
     expect(refusalOf({ ...record, reason: 999 }).reason).toBe('reason 999')
   })

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// What goes to the pod's own addresses is left alone, and must stay in the pod.
+
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { Server } from '../../world/place.ts'
+import { must } from '../../world/running.ts'
+import { without } from '../setup/hook.ts'
+import { FAMILIES, mesh } from '../setup/mesh.ts'
+import { expectPlain } from '../setup/route.ts'
+import { Wire } from '../setup/wire.ts'
+import { routeOption } from './attempts.ts'
+
+const PORT = 8080
+const PATIENCE = ['--no-data', '--timeout', 300] as const
+/** IPV6_2292PKTOPTIONS sets, among others, the routing header. */
+const OLD_OPTIONS = '41:6:hex=00'
+
+const node = mesh({ enrolled: ['app'], plain: ['plain'], outsiders: ['server', 'far'] })
+
+describe('a route in the packet', () => {
+  it.each(FAMILIES)('is refused to a pod of the mesh, and counted: %s', async (family) => {
+    const app = node.pod('app')
+    const option = routeOption(node.outsider('server')[family])
+    const options = family === 'ipv4' ? [option] : [option, OLD_OPTIONS]
+    for (const each of options) {
+      const rises = await node.counted(async () => {
+        const connected = await app.connect(app[family], PORT, '--set-before', each, ...PATIENCE)
+        expect(connected).toMatchObject({ ok: false, stage: 'setsockopt', errno: 'EPERM' })
+      })
+      expect(rises).toMatchObject({ refused_setsockopt: 1 })
+    }
+  })
+
+  it.each(FAMILIES)('may be taken away, and set by a pod outside: %s', async (family) => {
+    const name = family === 'ipv4' ? '0:4' : '41:57'
+    const none = await node.pod('app').connect(node.pod('app')[family], PORT, '--set-before', `${name}:hex=`)
+    expect(none.stage).toBe('connect')
+    const option = routeOption(node.outsider('server')[family])
+    const plain = node.pod('plain')
+    expect((await plain.connect(plain[family], PORT, '--set-before', option, ...PATIENCE)).stage).toBe(
+      'connect'
+    )
+  })
+
+  it.each(FAMILIES)('would take what is said to an own address to a server elsewhere: %s', async (family) => {
+    const app = node.pod('app')
+    const server = node.outsider('server')
+    await without(node, 'setsockopt', async () => {
+      const wire = await Wire.watch(server, PORT)
+      await app.connect(app[family], PORT, '--set-before', routeOption(server[family]), ...PATIENCE)
+      await expect.poll(() => wire.segments.length, { timeout: 60_000 }).toBeGreaterThan(0)
+      await wire.stop()
+    })
+  })
+})
+
+const ETH1 = 'fd00:77::1'
+const BY_ETH1 = ['--device', 'eth1', '--bind', ETH1] as const
+
+describe('an own address, by the device of another network', () => {
+  let stranger: Server
+  let own: Server
+
+  // A machine there has the pod's own address too.
+  beforeAll(async () => {
+    const [app, far] = [node.pod('app'), node.outsider('far')]
+    const peer = ['type', 'veth', 'peer', 'name', 'eth1', 'netns', far.netns]
+    await must(['ip', '-n', app.netns, 'link', 'add', 'eth1', ...peer])
+    await app.ip('addr', 'add', `${ETH1}/64`, 'dev', 'eth1', 'nodad')
+    await app.ip('link', 'set', 'eth1', 'up')
+    await far.ip('addr', 'add', 'fd00:77::2/64', 'dev', 'eth1', 'nodad')
+    await far.ip('addr', 'add', `${app.ipv6}/128`, 'dev', 'eth1', 'nodad')
+    await far.ip('link', 'set', 'eth1', 'up')
+    await app.ip('-6', 'route', 'add', 'default', 'dev', 'eth1', 'metric', 9999)
+    stranger = await far.serve(PORT)
+    own = await app.serve(PORT)
+  })
+
+  it('is the pod’s: the hook takes the device off', async () => {
+    const app = node.pod('app')
+    expectPlain(await app.connect(app.ipv6, PORT, ...BY_ETH1))
+    expect(own.seen).toHaveLength(1)
+    expect(stranger.seen).toEqual([])
+  })
+
+  it('gets no device while it is connected', async () => {
+    const app = node.pod('app')
+    for (const option of ['SO_BINDTODEVICE:eth1', 'SO_BINDTOIFINDEX:%eth1']) {
+      const connected = await app.connect(app.ipv6, PORT, '--set-after', option)
+      expect(connected.after).toEqual([{ option, ok: false, errno: 'EPERM' }])
+      expectPlain(connected)
+    }
+    const free = await node.pod('plain').connect('::1', PORT, '--set-after', 'SO_BINDTODEVICE:eth0')
+    expect(free.after).toMatchObject([{ ok: true }])
+  })
+
+  it('would be the stranger’s', async () => {
+    const app = node.pod('app')
+    await without(node, 'connect6', async () => {
+      const connected = await app.connect(app.ipv6, PORT, ...BY_ETH1)
+      expect(connected).toMatchObject({ ok: true, ended: 'line' })
+      expect(stranger.seen.map(({ peer }) => peer)).toEqual([connected.local])
+    })
+  })
+})
