@@ -12,6 +12,11 @@ const PORT = 8080
 /** Exemptions are looked through in every sixth round of the verification. */
 const ROUND = '100ms'
 
+/** Ends nothing when the other side does. */
+const HALF_OPEN = `const [, host, port] = process.argv
+  require('node:net').connect({ host, port, allowHalfOpen: true })
+    .on('data', () => console.log('{"event":"greeted"}'))`
+
 const node = mesh({
   enrolled: ['app'],
   plain: ['neighbour'],
@@ -69,8 +74,8 @@ describe('a neighbour that keeps its end of a connection open', () => {
     async (family) => {
       const [app, neighbour] = [node.pod('app'), node.pod('neighbour')]
       await app.sysctl('net.ipv4.tcp_fin_timeout', 1)
-      const client = neighbour.startDial('connect', app[family], PORT, '--hold')
-      await client.waitFor(({ ok }) => ok === true)
+      const client = neighbour.spawn([process.execPath, '-e', HALF_OPEN, app[family], PORT])
+      await client.waitForEvent('greeted')
       const port = Number(/\d+$/.exec(server.seen.at(-1)?.peer ?? '')?.[0])
       const [ofApp, ofZtunnel] = [endpoint(app[family], PORT), endpoint(neighbour[family], port)]
       const sockets = async (...filter: string[]) => (await app.exec(['ss', '-Htan', ...filter])).stdout
