@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command `sluice`. --version is answered before anything is loaded that takes time.
 
+import { saveMemory } from './frugal.ts'
 import { version } from './version.ts'
 
 const args = process.argv.slice(2)
@@ -13,6 +14,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
   process.stdout.write(`${version}\n`)
 } else {
+  if (args[0] === 'agent') saveMemory()
   const { run } = await import('./program.ts')
   process.exitCode = await run(args, process.env)
 }
