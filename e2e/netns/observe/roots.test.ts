@@ -3,7 +3,7 @@
 
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { CgroupLayout } from '../../world/cgroups.ts'
-import { mountPoint } from '../../world/mounts.ts'
+import { alone } from '../setup/alone.ts'
 import { FAMILIES, JOIN, mesh, type Outsider } from '../setup/mesh.ts'
 import { endpoint, expectSteered } from '../setup/route.ts'
 
@@ -14,22 +14,10 @@ const LATER: readonly CgroupLayout[] = [
 ]
 
 describe('without cgroupRoots', () => {
-  // The agent sees this node's cgroups alone: pods of another node on this machine would be its own too.
   const node = mesh({
     enrolled: ['early', { name: 'early-systemd', layout: { driver: 'systemd', depth: 0 } }],
     outsiders: ['peer'],
-    agent: ({ cgroup }) => ({
-      within: [
-        'unshare',
-        '--mount',
-        '--cgroup',
-        'sh',
-        '-ec',
-        `mount --bind ${cgroup} ${mountPoint('cgroup2')}\nexec "$@"`,
-        'sh'
-      ],
-      config: { cgroupRoots: [], scanInterval: '0s', ztunnel: { cgroup: '/ztunnel' } }
-    }),
+    agent: (world) => alone(world, { scanInterval: '0s' }),
     ztunnel: { standIn: true }
   })
   let peer: Outsider

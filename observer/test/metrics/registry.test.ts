@@ -80,11 +80,11 @@ describe('a scrape', () => {
   it('has a quantile of the event loop’s delay that a late timer shows', async () => {
     const scrape = scraper(factsOf)
     await new Promise((resolve) => setTimeout(resolve, 250))
-    const end = performance.now() + 400
+    const end = performance.now() + 1000
     while (performance.now() < end);
     await new Promise((resolve) => setTimeout(resolve, 250))
-    expect((await scrape()).get('sluice_event_loop_delay_seconds{quantile="1"}')).toBeGreaterThan(0.2)
-    expect((await scrape()).get('sluice_event_loop_delay_seconds{quantile="1"}')).toBeLessThan(0.2)
+    expect((await scrape()).get('sluice_event_loop_delay_seconds{quantile="1"}')).toBeGreaterThan(0.8)
+    expect((await scrape()).get('sluice_event_loop_delay_seconds{quantile="1"}')).toBeLessThan(0.8)
   })
 })
 

@@ -76,7 +76,7 @@ function greet(acks = true): Dialled {
 }
 
 const offer = (uid: string) => server.offer(workload(uid, fd))
-const eventually = (expectation: () => void | Promise<void>, timeout = 2000) =>
+const eventually = (expectation: () => void | Promise<void>, timeout = 30_000) =>
   vi.waitFor(expectation, { timeout, interval: 10 })
 
 describe('over real sockets', () => {
