@@ -14,8 +14,9 @@ const ROUND = '100ms'
 
 /** Ends nothing when the other side does. */
 const HALF_OPEN = `const [, host, port] = process.argv
+  setInterval(() => {}, 60_000)
   require('node:net').connect({ host, port, allowHalfOpen: true })
-    .on('data', () => console.log('{"event":"greeted"}'))`
+    .on('data', (data) => console.log(JSON.stringify({ event: 'greeted', data: String(data) })))`
 
 const node = mesh({
   enrolled: ['app'],
@@ -75,8 +76,8 @@ describe('a neighbour that keeps its end of a connection open', () => {
       const [app, neighbour] = [node.pod('app'), node.pod('neighbour')]
       await app.sysctl('net.ipv4.tcp_fin_timeout', 1)
       const client = neighbour.spawn([process.execPath, '-e', HALF_OPEN, app[family], PORT])
-      await client.waitForEvent('greeted')
-      const port = Number(/\d+$/.exec(server.seen.at(-1)?.peer ?? '')?.[0])
+      const greeted = await client.waitForEvent('greeted')
+      const port = Number(/:(\d+) local=/.exec(String(greeted.data))?.[1])
       const [ofApp, ofZtunnel] = [endpoint(app[family], PORT), endpoint(neighbour[family], port)]
       const sockets = async (...filter: string[]) => (await app.exec(['ss', '-Htan', ...filter])).stdout
       await server.stop('SIGKILL')
