@@ -8,6 +8,7 @@ import { Link, NativeError, Netns } from '#native'
 import type { Config } from './config/schema.ts'
 import { causeText } from './errors/error.ts'
 import { pinnedNames, pinnedVersions, pinPaths } from './maps/pin-paths.ts'
+import { planNetns } from './netns/plan.ts'
 import { everyNetns } from './netns/search.ts'
 import { makeSysctlsWritable } from './netns/sysctls.ts'
 import { removeTraces, tracesIn } from './netns/traces.ts'
@@ -98,6 +99,13 @@ async function restore(path: string, { steering }: Config): Promise<boolean> {
   const traces = await tracesIn(netns, steering)
   if (traces === undefined) return false
   makeSysctlsWritable()
-  await removeTraces(netns, traces, steering, existsSync('/proc/sys/net/ipv6'))
+  const ipv6Supported = existsSync('/proc/sys/net/ipv6')
+  const { sysctls } = planNetns(steering, { ipv4: undefined, ipv6: undefined, ipv6Supported })
+  // The kernel's defaults: what they were before nobody remembers.
+  await removeTraces(
+    netns,
+    traces,
+    sysctls.map(({ name }) => ({ name, value: '0' }))
+  )
   return true
 }

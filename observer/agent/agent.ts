@@ -67,11 +67,8 @@ export class Agent {
     this.#problems = new Problems(log)
     this.#eventsLost = kernel.eventsLost
     const policy = selectionPolicy(config, parts.identity)
-    this.#roster = new Roster({
-      strict: config.strict,
-      select: selection(config, policy),
-      now: Date.now
-    })
+    const select = selection(config, policy)
+    this.#roster = new Roster({ strict: config.strict, select, now: Date.now })
     this.#refused = new Refused(kernel, () => this.#roster.states, log)
     this.#kubepods = new Kubepods(node.cgroup2, config.cgroupRoots, kernel)
     this.#zds = createZdsServer({
@@ -91,7 +88,8 @@ export class Agent {
       drainTimeout: config.drainTimeout,
       establishedConnections: config.establishedConnections,
       holdWarning: config.holdWarning,
-      onNetnsChange: (uid) => this.#patrol.visit(uid)
+      onNetnsChange: (uid) => this.#patrol.visit(uid),
+      onDrift: (kind, what, state) => this.#verifier.note(kind, what, state)
     })
     const kubelet = { cgroup: config.kubelet.cgroup, cgroup2: node.cgroup2, hooks: kernel.cgroups, log }
     this.#kubelet = config.kubelet.exempt ? new KubeletExemption(kubelet) : undefined

@@ -29,6 +29,28 @@ export function driftOf(plan: NetnsPlan, found: Found): Drift[] {
   ]
 }
 
+/** What is ours and not planned: of an address that is gone, or of another configuration. */
+export function surplusOf(
+  plan: NetnsPlan,
+  { rules, routes }: Found,
+  protocol: number
+): Pick<Found, 'rules' | 'routes'> {
+  const surplus = routes.filter((route) => !plan.routes.some((other) => samePlace(route, other)))
+  return {
+    rules: rules.filter(
+      (rule) => rule.protocol === protocol && !plan.rules.some((other) => sameRule(other, rule))
+    ),
+    routes: surplus.filter((route) => route.protocol === protocol)
+  }
+}
+
+/** Of two routes at one place the later has replaced the earlier: to delete that would delete this. */
+function samePlace(route: Route, other: Route): boolean {
+  return (
+    route.family === other.family && route.table === other.table && route.destination === other.destination
+  )
+}
+
 function sameRule(rule: Rule, other: Rule): boolean {
   return (
     other.foreign !== true &&

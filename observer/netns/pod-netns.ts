@@ -5,8 +5,9 @@ import { type Descriptor, type Listener, Netns, type NetnsWatch } from '#native'
 import { ISTIO_MASK, ZTUNNEL_MARK } from '../config/steering.ts'
 import { SluiceError } from '../errors/error.ts'
 import type { PodAddresses } from '../maps/pod-entries.ts'
-import { type Drift, driftOf } from './drift.ts'
-import { applying, type NetnsPlan, planNetns, removing, type Steering } from './plan.ts'
+import type { Drift } from './drift.ts'
+import { type NetnsPlan, planNetns, type Steering } from './plan.ts'
+import { Routing } from './routing.ts'
 import { type Surveyed, survey } from './survey.ts'
 
 /** Istio keeps it from applications; one that the kernel chose might be an application's. */
@@ -16,9 +17,8 @@ export class PodNetns {
   readonly inode: number
   readonly #netns: Netns
   readonly #steering: Steering
+  readonly #routing: Routing
   #surveyed: Surveyed
-  #plan: NetnsPlan | undefined
-  #changed: NetnsPlan['sysctls'] = []
   #muted: Descriptor | undefined
   #closed = false
   #watch: NetnsWatch | undefined
@@ -29,6 +29,7 @@ export class PodNetns {
     this.inode = netns.inode
     this.#surveyed = surveyed
     this.#steering = steering
+    this.#routing = new Routing(netns, steering)
   }
 
   get cookie(): bigint {
@@ -42,11 +43,6 @@ export class PodNetns {
 
   get addresses(): PodAddresses {
     return this.#surveyed.addresses
-  }
-
-  /** Settings that were changed here, with the values that they had. */
-  get changedSysctls(): NetnsPlan['sysctls'] {
-    return this.#changed
   }
 
   /**
@@ -65,21 +61,18 @@ export class PodNetns {
   }
 
   /**
-   * Makes rules, routes and sysctls; what is there already stays.
+   * Makes rules, routes and sysctls; what is there already stays, what an earlier preparation made for addresses that
+   * are gone goes.
    * @param adopted a former agent prepared it: the settings it found then are taken to be the kernel's defaults
+   * @returns what an adopted namespace lacked
    * @throws SluiceError SLUICE_ERR_NETNS_NO_ADDRESS, SLUICE_ERR_NETNS_PREPARE
    */
-  prepare(adopted: boolean): Promise<void> {
-    return this.#exclusive(() => this.#prepare(adopted))
-  }
-
-  async #prepare(adopted: boolean): Promise<void> {
-    const { ipv4, ipv6 } = this.addresses
-    if (ipv4 === undefined && ipv6 === undefined) throw new SluiceError('SLUICE_ERR_NETNS_NO_ADDRESS')
-    const plan = this.#planned()
-    this.#plan = plan
-    if (adopted) this.#changed = kernelDefaults(plan)
-    await this.#apply(plan)
+  prepare(adopted: boolean): Promise<readonly Drift[]> {
+    return this.#exclusive(() => {
+      const { ipv4, ipv6 } = this.addresses
+      if (ipv4 === undefined && ipv6 === undefined) throw new SluiceError('SLUICE_ERR_NETNS_NO_ADDRESS')
+      return this.#routing.make(this.#planned(), adopted)
+    })
   }
 
   #planned(): NetnsPlan {
@@ -95,28 +88,7 @@ export class PodNetns {
 
   /** What is no longer as planned; mended on the way out. */
   verify(): Promise<readonly Drift[]> {
-    return this.#exclusive(() => this.#verify())
-  }
-
-  async #verify(): Promise<readonly Drift[]> {
-    const plan = this.#plan
-    if (plan === undefined) return []
-    const { table } = this.#steering
-    const sysctlReads = plan.sysctls.map(({ name }) => ({ op: 'get-sysctl', name }) as const)
-    const [rules4, rules6, routes4, routes6, ...values] = await this.#netns.run([
-      { op: 'rules', family: 'ipv4' },
-      { op: 'rules', family: 'ipv6' },
-      { op: 'routes', family: 'ipv4', table },
-      { op: 'routes', family: 'ipv6', table },
-      ...sysctlReads
-    ])
-    const drift = driftOf(plan, {
-      rules: [...rules4, ...rules6],
-      routes: [...routes4, ...routes6],
-      sysctls: Object.fromEntries(plan.sysctls.map(({ name }, index) => [name, values[index]]))
-    })
-    if (drift.length > 0) await this.#apply(plan)
-    return drift
+    return this.#exclusive(() => this.#routing.mend())
   }
 
   /** Reads the addresses again, and what else the next preparation depends on. */
@@ -190,19 +162,11 @@ export class PodNetns {
     return listeners.length > 0
   }
 
-  /**
-   * Takes back what `prepare` made.
-   * @param adopted also what a former agent's made
-   */
-  restore(adopted: boolean): Promise<void> {
+  /** Takes back what `prepare` made, a former agent's too. */
+  restore(): Promise<void> {
     return this.#exclusive(async () => {
       this.#closeMuted()
-      const plan = this.#plan ?? (adopted ? this.#planned() : undefined)
-      if (plan === undefined) return
-      const changed = this.#plan === undefined ? kernelDefaults(plan) : this.#changed
-      await this.#netns.run(removing(plan, changed))
-      this.#plan = undefined
-      this.#changed = []
+      await this.#routing.undo(this.#planned())
     })
   }
 
@@ -220,25 +184,4 @@ export class PodNetns {
     this.#turn = done.catch(() => undefined)
     return done
   }
-
-  async #apply(plan: NetnsPlan): Promise<void> {
-    try {
-      const results: readonly unknown[] = await this.#netns.run(applying(plan))
-      const former = results.slice(-plan.sysctls.length)
-      const changed = plan.sysctls.flatMap(({ name, value }, index) => {
-        const before = former[index]
-        return typeof before === 'string' && before !== value ? [{ name, value: before }] : []
-      })
-      this.#changed = [
-        ...this.#changed,
-        ...changed.filter(({ name }) => !this.#changed.some((c) => c.name === name))
-      ]
-    } catch (error) {
-      throw new SluiceError('SLUICE_ERR_NETNS_PREPARE', {}, error)
-    }
-  }
-}
-
-function kernelDefaults({ sysctls }: NetnsPlan): NetnsPlan['sysctls'] {
-  return sysctls.map(({ name }) => ({ name, value: '0' }))
 }

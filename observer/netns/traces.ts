@@ -3,7 +3,7 @@
 // protocol number.
 
 import type { Netns, Route, Rule } from '#native'
-import { planNetns, removing, type Steering } from './plan.ts'
+import { type NetnsPlan, removing, type Steering } from './plan.ts'
 
 export interface Traces {
   readonly rules: readonly Rule[]
@@ -12,7 +12,7 @@ export interface Traces {
 
 /** Undefined: there are none. */
 export async function tracesIn(
-  netns: Netns,
+  netns: Pick<Netns, 'run'>,
   { protocol, table }: Pick<Steering, 'protocol' | 'table'>
 ): Promise<Traces | undefined> {
   const [rules4, rules6, routes4, routes6] = await netns.run([
@@ -26,21 +26,14 @@ export async function tracesIn(
   return rules.length + routes.length > 0 ? { rules, routes } : undefined
 }
 
-/** Sysctls are set to the kernel's defaults: what they were before nobody remembers. */
+/** @param sysctls what they are to be */
 export async function removeTraces(
-  netns: Netns,
+  netns: Pick<Netns, 'run'>,
   { rules, routes }: Traces,
-  steering: Steering,
-  ipv6Supported: boolean
+  sysctls: NetnsPlan['sysctls']
 ): Promise<void> {
-  const { sysctls } = planNetns(steering, { ipv4: undefined, ipv6: undefined, ipv6Supported })
   // Taken back backwards: the rules that refuse come last.
   const refusing = rules.filter(({ action }) => action === 'unreachable')
   const turning = rules.filter(({ action }) => action !== 'unreachable')
-  await netns.run(
-    removing(
-      { rules: [...refusing, ...turning], routes, sysctls },
-      sysctls.map(({ name }) => ({ name, value: '0' }))
-    )
-  )
+  await netns.run(removing({ rules: [...refusing, ...turning], routes, sysctls }, sysctls))
 }

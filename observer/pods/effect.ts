@@ -25,6 +25,7 @@ export type Input =
   | { readonly kind: 'enrolled'; readonly epoch: number }
   | { readonly kind: 'enrol-failed'; readonly error: string; readonly epoch: number }
   | { readonly kind: 'left'; readonly epoch: number }
+  | { readonly kind: 'leave-failed'; readonly error: string; readonly epoch: number }
   | { readonly kind: 'retry'; readonly epoch: number }
   | { readonly kind: 'verified' }
   /** The hold warning's time has passed. */
@@ -34,6 +35,8 @@ export type Announcement =
   | 'joined'
   | 'left'
   | 'failed'
+  /** It was to leave, and something of the mesh is in it still. */
+  | 'stays'
   | 'unjudged'
   | 'warning'
   | 'observed'
@@ -47,7 +50,7 @@ export type Effect =
   | { readonly do: 'judge'; readonly verdict: Verdict }
   /** Prepare the namespace, hand it to ztunnel, steer; answered by `enrolled` or `enrol-failed`. */
   | { readonly do: 'enrol'; readonly epoch: number }
-  /** Stop steering, let proxied connections end, take the namespace back; answered by `left`. */
+  /** Stop steering, let proxied connections end, take the namespace back; answered by `left` or `leave-failed`. */
   | { readonly do: 'leave'; readonly epoch: number }
   /** Drop every map entry, link and handle of what the pod was. */
   | { readonly do: 'forget'; readonly cgroup: bigint | undefined; readonly netns: bigint | undefined }

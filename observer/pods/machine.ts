@@ -44,6 +44,8 @@ export function step(state: PodState, input: Input, circumstances: Circumstances
       return enrolFailed(state, input.error, circumstances)
     case 'left':
       return left(state, circumstances)
+    case 'leave-failed':
+      return state.phase === 'leaving' ? failed(state, input.error) : { state, effects: [] }
     case 'retry':
       return retry(state, circumstances)
     case 'verified':
@@ -208,16 +210,26 @@ function enrolled(state: PodState, circumstances: Circumstances): Step {
 
 function enrolFailed(state: PodState, error: string, circumstances: Circumstances): Step {
   if (!inFlight(state)) return { state, effects: [] }
-  const attempts = state.attempts + 1
-  const delayMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** state.attempts)
   const phase: Phase = state.verdict === 'steer' ? state.phase : 'failed'
-  const next: PodState = { ...enter(state, phase, circumstances), lastError: error, attempts }
-  const news: readonly Effect[] =
-    state.lastError === error ? [] : [{ do: 'announce', what: 'failed', message: error }]
-  return { state: next, effects: [...news, { do: 'retry-later', delayMs, epoch: state.epoch }] }
+  return failed(enter(state, phase, circumstances), error)
+}
+
+/** Announced once, tried again ever more seldom. */
+function failed(state: PodState, error: string): Step {
+  const delayMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** state.attempts)
+  const what = state.phase === 'leaving' ? 'stays' : 'failed'
+  const news: readonly Effect[] = state.lastError === error ? [] : [{ do: 'announce', what, message: error }]
+  return {
+    state: { ...state, lastError: error, attempts: state.attempts + 1 },
+    effects: [...news, { do: 'retry-later', delayMs, epoch: state.epoch }]
+  }
 }
 
 function retry(state: PodState, circumstances: Circumstances): Step {
+  if (state.phase === 'leaving') {
+    const epoch = state.epoch + 1
+    return { state: { ...state, epoch }, effects: [{ do: 'leave', epoch }] }
+  }
   if (state.membership?.decision !== 'in' || state.cgroup === undefined) return { state, effects: [] }
   const again: Phase = state.verdict === 'held' ? 'held' : 'joining'
   return locate(state.verdict === 'steer' ? state : enter(state, again, circumstances))
@@ -225,7 +237,8 @@ function retry(state: PodState, circumstances: Circumstances): Step {
 
 function left(state: PodState, circumstances: Circumstances): Step {
   if (state.phase !== 'leaving') return { state, effects: [] }
-  const next = enter({ ...state, prepared: false }, 'known', circumstances)
+  const ended = { ...state, prepared: false, attempts: 0, lastError: undefined }
+  const next = enter(ended, 'known', circumstances)
   const message = state.membership?.reason ?? 'nobody names it'
   return after([{ do: 'announce', what: 'left', message }], settle(next, circumstances))
 }

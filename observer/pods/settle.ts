@@ -83,6 +83,7 @@ export function leave(state: PodState, circumstances: Circumstances): Step {
     ...enter(state, 'leaving', circumstances),
     verdict: 'pass',
     epoch,
+    attempts: 0,
     lastError: undefined
   }
   return { state: next, effects: [{ do: 'leave', epoch }] }

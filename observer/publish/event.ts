@@ -16,6 +16,7 @@ export const EVENT_KINDS: Readonly<Record<Announcement, EventKind | undefined>> 
   joined: { type: 'Normal', reason: 'Joined' },
   left: { type: 'Normal', reason: 'Left' },
   failed: { type: 'Warning', reason: 'EnrolmentFailed' },
+  stays: { type: 'Warning', reason: 'LeavingFailed' },
   warning: { type: 'Warning', reason: 'Conflict' },
   unsupported: { type: 'Warning', reason: 'Unsupported' },
   unjudged: undefined,

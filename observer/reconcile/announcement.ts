@@ -10,6 +10,7 @@ const SENTENCES = {
   joined: 'pod joined the mesh',
   left: 'pod left the mesh',
   failed: 'pod could not be enrolled',
+  stays: 'pod could not leave the mesh altogether',
   unjudged: 'pod is held and no source names it',
   warning: 'pod is marked inconsistently',
   observed: 'pod would be steered',

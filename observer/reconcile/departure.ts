@@ -27,12 +27,12 @@ export async function drain(dwelling: Dwelling, timeoutMs: number, signal: Abort
 
 export interface DepartureParts {
   readonly entries: PodEntries
-  readonly lookups: Pick<Lookups, 'has' | 'remove'>
+  readonly lookups: Pick<Lookups, 'remove'>
   readonly zds: Pick<ZdsServer, 'withdraw'>
 }
 
 /**
- * The pod must not be steered any more. Without a lookup of ours a former agent prepared the namespace.
+ * The pod must not be steered any more.
  * @param signal aborted when the pod joins again or goes meanwhile: the maps are another's then
  */
 export async function depart(
@@ -44,7 +44,7 @@ export async function depart(
   const { netns } = dwelling
   await zds.withdraw(uid)
   try {
-    await netns.restore(dwelling.lookup === undefined && lookups.has(netns.cookie))
+    await netns.restore()
   } finally {
     dwelling.lookup?.close()
     dwelling.lookup = undefined

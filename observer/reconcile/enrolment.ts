@@ -16,6 +16,7 @@ import { podRef } from '../pods/pod.ts'
 import type { PodState } from '../pods/state.ts'
 import type { ZdsServer } from '../ztunnel/server.ts'
 import { type Listeners, PROXY_PORTS } from './listeners.ts'
+import type { AnyDrift } from './verifier.ts'
 
 /** What the agent holds open for a pod of the mesh. */
 export interface Dwelling {
@@ -37,6 +38,8 @@ export interface EnrolmentParts {
   readonly listeners: Pick<Listeners, 'missing' | 'park' | 'adopt'>
   readonly zds: Pick<ZdsServer, 'offer' | 'keep'>
   readonly establishedConnections: Config['establishedConnections']
+  /** Told of what somebody changed while no agent ran. */
+  readonly onDrift: (kind: AnyDrift, what: string, state: PodState) => void
   readonly log: Pick<Logger, 'info' | 'warn'>
 }
 
@@ -61,11 +64,17 @@ export async function enrol(
     dwelling.traits = parts.entries.readTraits(netns.cookie)
   parts.entries.writeNetns(netns.cookie, NO_ADDRESSES, netns.addresses)
   parts.entries.write(cgroup.id, netns.cookie, verdict, netns.addresses, dwelling.traits)
-  const adopted = dwelling.lookup === undefined && parts.lookups.has(netns.cookie)
+  const steered = verdict === 'steer' && dwelling.lookup === undefined
+  const attached = parts.lookups.has(netns.cookie)
+  const adopted = steered || (dwelling.lookup === undefined && attached)
   dwelling.lookup?.close()
   // Attached when all have ended: nothing is left under way that a departure would not see.
   const loading = parts.lookups.load(netns.cookie)
-  await Promise.all([netns.prepare(adopted), loading])
+  const [drift] = await Promise.all([netns.prepare(adopted), loading])
+  if (steered) {
+    for (const { kind, what } of drift) parts.onDrift(kind, what, state)
+    if (!attached) parts.onDrift('lookup', 'listener lookup was detached', state)
+  }
   using instance = await loading
   await parts.listeners.park(netns)
   signal.throwIfAborted()

@@ -169,15 +169,14 @@ export class Reconciler {
 
   async #leave(state: PodState, epoch: number, signal: AbortSignal): Promise<void> {
     const { uid, netns } = state
-    const { zds, lookups, log } = this.#options
+    const { zds, lookups } = this.#options
     try {
       const dwelling = await this.#dwell(state)
       if (dwelling === undefined) await zds.withdraw(uid)
       else await this.#depart(state, dwelling, signal)
     } catch (error) {
       if (signal.aborted) return
-      log.error({ ...fields(state), err: causeText(error) }, 'leaving is incomplete')
-      await zds.withdraw(uid)
+      return this.#answer(uid, { kind: 'leave-failed', error: adviceText(error), epoch })
     }
     if (signal.aborted) return
     if (netns !== undefined) lookups.remove(netns)
@@ -211,7 +210,7 @@ export class Reconciler {
       await zds.withdraw(uid)
       const held = this.#dwellings.get(uid)
       if (held === undefined || (cgroup === undefined && held.netns.cookie !== netns)) return
-      await held.netns.restore(false).catch((error: unknown) => {
+      await held.netns.restore().catch((error: unknown) => {
         this.#options.log.debug({ ...fields(state), err: causeText(error) }, 'namespace was not taken back')
       })
       this.#letGo(uid)

@@ -70,9 +70,10 @@ export class Verifier {
     const dwelling = this.#options.dwelling(state.uid)
     if (dwelling === undefined || dwelling.leaving || !isSteered(state)) return false
     try {
-      for (const { kind, what } of await dwelling.netns.verify()) this.note(kind, what, state)
-      if (!this.#stays(state, dwelling)) return false
+      // First: a route for an address that is gone cannot be put back.
       await this.#verifyAddresses(state, dwelling)
+      if (!this.#stays(state, dwelling)) return false
+      for (const { kind, what } of await dwelling.netns.verify()) this.note(kind, what, state)
       if (!this.#stays(state, dwelling)) return false
       await this.#verifyLookup(state, dwelling)
       if (!this.#stays(state, dwelling)) return false

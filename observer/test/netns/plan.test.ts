@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest'
-import { driftOf, type Found } from '../../netns/drift.ts'
+import { driftOf, type Found, surplusOf } from '../../netns/drift.ts'
 import { applying, type NetnsPlan, planNetns, removing } from '../../netns/plan.ts'
 
 const STEERING = { mark: 0x51c, mask: 0xfff, table: 1305, priority: 10, protocol: 91 }
@@ -94,5 +94,32 @@ describe('drift', () => {
   it('is told as ip and sysctl would write it', () => {
     const [rule] = driftOf(plan, { ...found, rules: found.rules.slice(1) })
     expect(rule?.what).toBe('ipv4 rule 11: fwmark 0x51c/0xfff unreachable')
+  })
+})
+
+describe('what is left of an earlier plan', () => {
+  const dual = planNetns(STEERING, DUAL)
+  const found = (plan: NetnsPlan) => asPlanned(plan)
+
+  it('is nothing where all is as planned', () => {
+    expect(surplusOf(dual, found(dual), STEERING.protocol)).toEqual({ rules: [], routes: [] })
+  })
+
+  it.each(['ipv4', 'ipv6'] as const)('is the way round of a family that lost its address: %s', (family) => {
+    const now = planNetns(STEERING, { ...DUAL, [family]: undefined })
+    const { rules, routes } = surplusOf(now, found(dual), STEERING.protocol)
+    expect(rules).toMatchObject([{ family, action: 'lookup' }])
+    expect(routes).toMatchObject([{ family, type: 'local' }])
+  })
+
+  it('is no route whose place another has taken', () => {
+    const now = planNetns(STEERING, { ...DUAL, ipv6: 'fd00::2' })
+    expect(surplusOf(now, found(dual), STEERING.protocol)).toEqual({ rules: [], routes: [] })
+  })
+
+  it('is nothing of anybody else’s', () => {
+    const others = planNetns({ ...STEERING, protocol: 4, mark: 0x77 }, DUAL)
+    const now = planNetns(STEERING, { ...DUAL, ipv6: undefined })
+    expect(surplusOf(now, found(others), STEERING.protocol)).toEqual({ rules: [], routes: [] })
   })
 })

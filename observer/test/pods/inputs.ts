@@ -64,6 +64,7 @@ export const INPUTS = {
   enrolled: { kind: 'enrolled', epoch: EPOCH },
   'enrol failed': { kind: 'enrol-failed', error: 'no ack', epoch: EPOCH },
   left: { kind: 'left', epoch: EPOCH },
+  'leave failed': { kind: 'leave-failed', error: 'EROFS', epoch: EPOCH },
   retry: { kind: 'retry', epoch: EPOCH },
   verified: { kind: 'verified' },
   overdue: { kind: 'overdue', epoch: EPOCH }

@@ -112,6 +112,7 @@ const TABLE: Record<Name, Record<Phase, string>> = {
     SAME,
     RETRY
   ),
+  'leave failed': row(SAME, SAME, SAME, SAME, SAME, SAME, 'leaving pass: announce retry-later', SAME),
   left: row(SAME, SAME, SAME, SAME, SAME, SAME, 'outside pass: announce judge', SAME),
   retry: row(
     SAME,
@@ -120,7 +121,7 @@ const TABLE: Record<Name, Record<Phase, string>> = {
     'joining pass: locate',
     'enrolled steer: locate',
     'verified steer: locate',
-    SAME,
+    LEAVE,
     'held held: locate'
   ),
   verified: row(SAME, SAME, SAME, SAME, 'verified steer:', SAME, SAME, SAME),

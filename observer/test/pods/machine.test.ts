@@ -98,6 +98,24 @@ describe('a failed enrolment', () => {
   })
 })
 
+describe('a failed departure', () => {
+  it('is tried again, announced once, and forgotten when it has gone well', () => {
+    let state = inPhase('leaving')
+    const announced: number[] = []
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const failed = step(state, { kind: 'leave-failed', error: 'EROFS', epoch: state.epoch }, LENIENT)
+      announced.push(failed.effects.filter((e) => e.do === 'announce' && e.what === 'stays').length)
+      expect(failed.state).toMatchObject({ phase: 'leaving', lastError: 'EROFS', attempts: attempt + 1 })
+      const again = step(failed.state, { kind: 'retry', epoch: failed.state.epoch }, LENIENT)
+      expect(again.effects).toEqual([{ do: 'leave', epoch: again.state.epoch }])
+      state = again.state
+    }
+    expect(announced).toEqual([1, 0, 0])
+    const left = step(state, { kind: 'left', epoch: state.epoch }, LENIENT)
+    expect(left.state).toMatchObject({ lastError: undefined, attempts: 0, prepared: false })
+  })
+})
+
 describe('a warning of the selection', () => {
   const warned = (...messages: string[]): Input => ({
     kind: 'judged',

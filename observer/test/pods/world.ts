@@ -208,6 +208,10 @@ export class World {
         return
       }
       case 'leave':
+        if (!well) {
+          this.#hear({ kind: 'leave-failed', error: 'EROFS', epoch })
+          return
+        }
         if (this.state.netns !== undefined) this.prepared.delete(this.state.netns)
         this.#hear({ kind: 'left', epoch })
         return

@@ -12,7 +12,7 @@ function parts(log: string[]) {
   entries.writeNetns(NETNS, ADDRESSES, ADDRESSES)
   const made: DepartureParts = {
     entries,
-    lookups: { has: () => true, remove: (netns) => void log.push(`lookup of ${netns} removed`) },
+    lookups: { remove: (netns) => void log.push(`lookup of ${netns} removed`) },
     zds: { withdraw: async (uid) => void log.push(`${uid} withdrawn`) }
   }
   return { maps, made }
@@ -27,14 +27,6 @@ describe('a departure', () => {
     await depart('u1', dwelling(log), made, never)
     expect(log).toEqual(['u1 withdrawn', 'restore', 'lookup closed', `lookup of ${NETNS} removed`])
     expect(maps.own_addr.keys()).toEqual([])
-  })
-
-  it('takes back what a former agent prepared', async () => {
-    const log: string[] = []
-    const adopted = dwelling(log)
-    adopted.lookup = undefined
-    await depart('u1', adopted, parts(log).made, never)
-    expect(log).toContain('restore adopted')
   })
 
   it('removes the lookup also when the routing cannot be taken back', async () => {

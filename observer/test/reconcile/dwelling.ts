@@ -17,8 +17,11 @@ export function dwelling(log: string[], change: Partial<Record<keyof PodNetns, u
     steeredSockets: async () => 0,
     verify: async () => [],
     readAddresses: async () => ADDRESSES,
-    prepare: async () => void log.push('prepare'),
-    restore: async (adopted: boolean) => void log.push(adopted ? 'restore adopted' : 'restore'),
+    prepare: async () => {
+      log.push('prepare')
+      return []
+    },
+    restore: async () => void log.push('restore'),
     ...change
   } as unknown as PodNetns
   return { netns, lookup: attachment(log), traits: NO_TRAITS, leaving: false }

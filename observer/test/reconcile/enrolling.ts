@@ -13,7 +13,7 @@ export function enrolment(option: EnrolmentParts['establishedConnections'], befo
     cookie: NETNS,
     fd: -1,
     addresses: { ipv4: '10.0.0.1', ipv6: undefined, more: [] },
-    prepare: vi.fn(async () => undefined),
+    prepare: vi.fn(async () => []),
     listensOn: vi.fn(async () => true),
     opaquePorts: vi.fn<(ports: readonly number[]) => Promise<number[]>>(async () => []),
     resetConnections: vi.fn(async () => events.push('reset'))
@@ -37,6 +37,7 @@ export function enrolment(option: EnrolmentParts['establishedConnections'], befo
     },
     zds: { keep: vi.fn(), offer: vi.fn<() => Promise<unknown>>(async () => events.push('acknowledged')) },
     establishedConnections: option,
+    onDrift: vi.fn(),
     log
   }
   const state = {

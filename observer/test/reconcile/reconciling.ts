@@ -44,7 +44,10 @@ export function reconciling() {
       inode: 10 * pid,
       fd: pid,
       addresses: ADDRESSES,
-      prepare: async () => void log.push(`${name} prepared`),
+      prepare: async () => {
+        log.push(`${name} prepared`)
+        return []
+      },
       restore: async () => void log.push(`${name} restored`),
       opaquePorts: async () => [],
       listensOn: async () => false,
@@ -70,6 +73,7 @@ export function reconciling() {
     drainTimeout: 0,
     holdWarning: HOLD_WARNING_MS,
     establishedConnections: 'leave',
+    onDrift: () => undefined,
     onNetnsChange: () => undefined,
     locate: async () => here.process,
     open

@@ -107,7 +107,6 @@ describe('verifying an enrolled pod', () => {
   ])('mends and writes nothing when it leaves while its %s', async (_, step) => {
     const log: string[] = []
     const held: Dwelling = dwelling(log, {
-      readAddresses: async () => MOVED,
       [step]: async () => {
         held.leaving = true
         return step === 'verify' ? [] : MOVED
