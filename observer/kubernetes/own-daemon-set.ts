@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { V1DaemonSet } from '@kubernetes/client-node'
 import type { Logger } from 'pino'
-import { defer, firstValueFrom, map, retry, Subscription, timer } from 'rxjs'
+import { defer, firstValueFrom, map, retry, Subscription, timeout, timer } from 'rxjs'
 import type { KubernetesApi } from './api.ts'
 import { delayMs } from './backoff.ts'
 import { type ApiFailure, unanswered } from './failure.ts'
@@ -34,6 +34,8 @@ export function futureOf(answer: Answer, name: string): Future {
 
 const TRIES = 3
 const PAUSE_MS = 1_000
+/** All tries together must leave time to end in order before the kubelet's patience is over. */
+const ANSWER_WITHIN_MS = 3_000
 const WAIT = { firstMs: 1_000, lastMs: 60_000 }
 
 export interface OwnDaemonSetOptions {
@@ -41,6 +43,7 @@ export interface OwnDaemonSetOptions {
   readonly name: DaemonSetName
   readonly log: Pick<Logger, 'info' | 'warn'>
   readonly pauseMs?: number
+  readonly answerWithinMs?: number
   readonly random?: () => number
 }
 
@@ -98,10 +101,10 @@ export class OwnDaemonSet {
   }
 
   async #ask(): Promise<Answer> {
-    const { api, name } = this.#options
+    const { api, name, answerWithinMs = ANSWER_WITHIN_MS } = this.#options
     const path = `/apis/apps/v1/namespaces/${name.namespace}/daemonsets/${name.name}`
     try {
-      return { daemonSet: await firstValueFrom(api.answer({ path })) }
+      return { daemonSet: await firstValueFrom(api.answer({ path }).pipe(timeout(answerWithinMs))) }
     } catch (error) {
       return { failure: unanswered(error) }
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { pino } from 'pino'
-import { defer, type Observable, of, throwError } from 'rxjs'
+import { defer, NEVER, type Observable, of, throwError } from 'rxjs'
 import { describe, expect, it, vi } from 'vitest'
 import type { ApiRequest } from '../../kubernetes/api.ts'
 import { ApiFailure } from '../../kubernetes/failure.ts'
@@ -10,6 +10,8 @@ const THERE = { kind: 'DaemonSet', metadata: { name: 'sluice' } }
 const DELETED = { kind: 'DaemonSet', metadata: { name: 'sluice', deletionTimestamp: '2026-11-22T10:00:00Z' } }
 const GONE = new ApiFailure(404, 'not found', { reason: 'NotFound', about: 'sluice' })
 const AWAY = new ApiFailure(0, 'connect ECONNREFUSED')
+/** A request that is never answered. */
+const SILENT = {}
 const DENIED = new ApiFailure(403, 'forbidden', { reason: 'Forbidden', about: 'sluice' })
 
 describe('what follows an agent', () => {
@@ -44,12 +46,13 @@ describe('an agent that is told to end', () => {
         defer(() => {
           const answer = answers[Math.min(asked.length, answers.length - 1)]
           asked.push(request)
+          if (answer === SILENT) return NEVER
           return answer instanceof ApiFailure ? throwError(() => answer) : of(answer)
         })
     }
     const name = { namespace: 'mesh', name: 'sluice' }
     const log = pino({ enabled: false })
-    return new OwnDaemonSet({ api, name, log, pauseMs: 1, random: () => 0 })
+    return new OwnDaemonSet({ api, name, log, pauseMs: 1, answerWithinMs: 5, random: () => 0 })
   }
 
   async function ended(...answers: (object | ApiFailure)[]): Promise<boolean> {
@@ -70,6 +73,7 @@ describe('an agent that is told to end', () => {
     ['takes it back when nobody follows', true, [THERE, GONE]],
     ['takes it back when the DaemonSet is being deleted', true, [THERE, DELETED]],
     ['keeps it while the server is away', false, [THERE, AWAY]],
+    ['keeps it while the server is silent, and does not wait for it', false, [THERE, SILENT]],
     ['keeps it when it may not ask any more', false, [THERE, DENIED]],
     ['asks again before it doubts', true, [THERE, AWAY, AWAY, GONE]],
     ['keeps it when it never was in such a DaemonSet', false, [GONE, GONE]]
