@@ -12,8 +12,9 @@ import type { Stage } from './stage.ts'
 
 const OBJECT = join(import.meta.dirname, '../../build/kernel-test/syscalls.bpf.o')
 
-/** The crowd is enrolled, and its first looks are over. */
+/** Waits until the agent has looked at each of the crowd once. */
 export async function measureRest({ agent }: Stage, crowd: Crowd, seconds: number): Promise<Section> {
+  await agent.until(({ pods }) => pods.filter(({ state }) => state === 'verified').length >= crowd.size)
   const { pid } = agent
   using object = BpfObject.load(OBJECT, { knobs: { caller_tgid: pid } })
   using _link = object.program('count_call').attachTracing()
@@ -30,7 +31,7 @@ export async function measureRest({ agent }: Stage, crowd: Crowd, seconds: numbe
   return {
     key: 'rest',
     title: `The agent at rest, ${crowd.size} pods in the mesh`,
-    about: `${seconds} s in which nothing happens but the verification of every pod.`,
+    about: `${seconds} s in which nothing happens but the verification of every pod, again and again.`,
     columns: ['', 'figure'],
     rows: [
       ["agent's processor time, of one processor", `${short(share * 100)} %`],
