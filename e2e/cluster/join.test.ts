@@ -6,11 +6,13 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import type { TestNamespace } from './kube/namespace.ts'
 import type { Pod } from './kube/pod.ts'
 import { until } from './kube/until.ts'
+import { Carried } from './mesh/carried.ts'
 import { AMBIENT, MODE, REDIRECTION } from './mesh/names.ts'
 import { openScene } from './scene.ts'
 
 const scene = openScene()
 
+const carried = new Carried(scene)
 let server: Pod
 let address: string
 
@@ -21,34 +23,6 @@ beforeAll(async () => {
   const [first = ''] = await server.addresses()
   address = first
 })
-
-function redirection(pod: Pod): Promise<string | undefined> {
-  return pod.object().then((object) => object?.metadata?.annotations?.[REDIRECTION])
-}
-
-async function untilJoined(pod: Pod): Promise<void> {
-  await pod.until('joined', ({ metadata }) => metadata?.annotations?.[REDIRECTION] === 'enabled')
-}
-
-async function untilLeft(pod: Pod): Promise<void> {
-  await pod.until('left', ({ metadata }) => metadata?.annotations?.[REDIRECTION] === undefined)
-  await scene.sluice.untilPod(pod, ['outside'])
-}
-
-/** Dials the server, and finds the same connection, by its own port, in ztunnel's log. */
-async function expectSteered(pod: Pod): Promise<void> {
-  const { ok, local } = await pod.connect(address, 8080)
-  expect(ok).toBe(true)
-  await scene.ztunnel.waitFor({ direction: 'outbound', src: local ?? '', dst: `${address}:8080` })
-}
-
-/** Dials the server, which sees the client's own port: nobody was between. */
-async function expectPlain(pod: Pod): Promise<void> {
-  const { ok, local, data } = await pod.connect(address, 8080)
-  expect(ok).toBe(true)
-  expect(data).toContain(`peer=${local} `)
-  expect(await scene.ztunnel.connections({ src: local ?? '' })).toEqual([])
-}
 
 async function reasons(pod: Pod): Promise<(string | undefined)[]> {
   const uid = (await pod.object())?.metadata?.uid
@@ -62,13 +36,13 @@ describe('a namespace', () => {
     const namespace = await scene.namespace('join-label')
     const pods = [await namespace.create('one'), await namespace.create('two')]
     for (const pod of pods) await pod.untilReady()
-    for (const pod of pods) await expectPlain(pod)
+    for (const pod of pods) await carried.plain(pod, address)
     await namespace.label(MODE, 'ambient')
-    for (const pod of pods) await untilJoined(pod)
-    for (const pod of pods) await expectSteered(pod)
+    for (const pod of pods) await carried.joined(pod)
+    for (const pod of pods) await carried.steered(pod, address)
     await namespace.label(MODE, null)
-    for (const pod of pods) await untilLeft(pod)
-    for (const pod of pods) await expectPlain(pod)
+    for (const pod of pods) await carried.left(pod)
+    for (const pod of pods) await carried.plain(pod, address)
   })
 
   it('keeps a pod out of the mesh that opts out', async () => {
@@ -81,13 +55,13 @@ describe('a namespace', () => {
       spec: { hostNetwork: true }
     })
     for (const pod of [inside, out, labelled, node]) await pod.untilReady()
-    await untilJoined(inside)
+    await carried.joined(inside)
     for (const pod of [out, labelled, node]) {
       const { state, reason } = await scene.sluice.untilPod(pod, ['outside'])
       expect({ state, reason }).toMatchObject({ state: 'outside' })
-      expect(await redirection(pod)).toBeUndefined()
+      expect(await carried.redirection(pod)).toBeUndefined()
     }
-    for (const pod of [out, labelled]) await expectPlain(pod)
+    for (const pod of [out, labelled]) await carried.plain(pod, address)
   })
 })
 
@@ -102,11 +76,11 @@ describe('a pod', () => {
 
   it('joins by its annotation and leaves by taking it away', async () => {
     await pod.annotate(AMBIENT, 'true')
-    await untilJoined(pod)
-    await expectSteered(pod)
+    await carried.joined(pod)
+    await carried.steered(pod, address)
     await pod.annotate(AMBIENT, null)
-    await untilLeft(pod)
-    await expectPlain(pod)
+    await carried.left(pod)
+    await carried.plain(pod, address)
   })
 
   it('tells in Events that it joined and left', async () => {
@@ -120,11 +94,11 @@ describe('a pod', () => {
 
   it('leaves by "disabled" in the redirection annotation, which stays as the user wrote it', async () => {
     const user = await namespace.run('user', { annotations: { [AMBIENT]: 'true' } })
-    await untilJoined(user)
+    await carried.joined(user)
     await user.annotate(REDIRECTION, 'disabled')
     await scene.sluice.untilPod(user, ['outside'])
-    expect(await redirection(user)).toBe('disabled')
-    await expectPlain(user)
+    expect(await carried.redirection(user)).toBe('disabled')
+    await carried.plain(user, address)
   })
 })
 
@@ -136,18 +110,16 @@ describe('a new pod', () => {
     return namespace.create(name, { command: ['sh', '-c', `${dial}; exec dial pause`] })
   }
 
-  /** The connections that a pod made as its first instruction; those that were refused have no address. */
-  async function dialled(pod: Pod): Promise<{ ok: boolean; local?: string }[]> {
+  /** Own addresses of the connections that a pod made as its first instruction and that were not refused. */
+  async function dialled(pod: Pod): Promise<string[]> {
     await pod.untilReady()
     const log = await until(
       `${pod.name} has dialled`,
       () => pod.log(),
-      (text) => text.includes('"connected"')
+      (text) => text.includes('"paused"')
     )
-    const lines = log.split('\n').filter((line) => line.startsWith('{'))
-    return lines
-      .map((line) => JSON.parse(line) as { ok: boolean; local?: string; count?: number })
-      .slice(0, -1)
+    const lines = log.split('\n').filter((line) => line.startsWith('{"ok":true'))
+    return lines.map((line) => (JSON.parse(line) as { local: string }).local)
   }
 
   /** Ports from which the server was dialled by this pod, as the server saw it. */
@@ -165,10 +137,10 @@ describe('a new pod', () => {
     const namespace = await scene.namespace('join-new', { labels: { [MODE]: 'ambient' } })
     const pods = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((name) => dialling(namespace, name)))
     for (const pod of pods) {
-      const made = (await dialled(pod)).filter(({ ok }) => ok)
+      const made = await dialled(pod)
       expect(made.length).toBeGreaterThan(0)
       const server = await seen(pod)
-      for (const { local = '' } of made) {
+      for (const local of made) {
         expect(server.has(local)).toBe(false)
         await scene.ztunnel.waitFor({ direction: 'outbound', src: local })
       }
@@ -178,9 +150,9 @@ describe('a new pod', () => {
   it('is dialled from its own port when its namespace has no label: what the test before would have seen', async () => {
     const namespace = await scene.namespace('join-new-plain')
     const pod = await dialling(namespace, 'plain')
-    const made = (await dialled(pod)).filter(({ ok }) => ok)
+    const made = await dialled(pod)
     const server = await seen(pod)
     expect(made).toHaveLength(COUNT)
-    for (const { local = '' } of made) expect(server.has(local)).toBe(true)
+    for (const local of made) expect(server.has(local)).toBe(true)
   })
 })

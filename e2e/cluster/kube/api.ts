@@ -32,6 +32,12 @@ export class ApiError extends Error {
   }
 }
 
+/** An API server that builds run beside, ms. */
+const PATIENCE = 30_000
+
+/** A token is in the headers. */
+type Prepared = Omit<RequestOptions, 'headers'> & { headers: Record<string, string> }
+
 const PATCH_TYPES = {
   merge: 'application/merge-patch+json',
   apply: 'application/apply-patch+yaml'
@@ -41,7 +47,7 @@ export class Api {
   readonly kubeconfig: string
   readonly #config = new KubeConfig()
   readonly #agent = new Agent({ keepAlive: true })
-  #options: RequestOptions | undefined
+  #options: Prepared | undefined
 
   constructor(kubeconfig: string) {
     this.kubeconfig = kubeconfig
@@ -53,9 +59,9 @@ export class Api {
     return this.#config.getCurrentCluster()?.server ?? ''
   }
 
-  async #prepared(): Promise<RequestOptions> {
+  async #prepared(): Promise<Prepared> {
     if (this.#options === undefined) {
-      const options: RequestOptions = {}
+      const options: Prepared = { headers: {} }
       await this.#config.applyToHTTPSOptions(options as never)
       this.#options = { ...options, agent: this.#agent, ca: options.ca, cert: options.cert, key: options.key }
     }
@@ -69,11 +75,22 @@ export class Api {
     body?: object,
     patch: keyof typeof PATCH_TYPES = 'merge'
   ): Promise<T> {
+    return JSON.parse(await this.text(method, path, body, patch)) as T
+  }
+
+  /** As `ask`; the answer as it came. A log, say. */
+  async text(
+    method: Method,
+    path: string,
+    body?: object,
+    patch: keyof typeof PATCH_TYPES = 'merge'
+  ): Promise<string> {
     const prepared = await this.#prepared()
     const content = body === undefined ? undefined : JSON.stringify(body)
     const type = method === 'PATCH' ? PATCH_TYPES[patch] : 'application/json'
-    const headers = { accept: 'application/json', ...(content === undefined ? {} : { 'content-type': type }) }
-    return await new Promise<T>((resolve, reject) => {
+    const contentType = content === undefined ? {} : { 'content-type': type }
+    const headers = { ...prepared.headers, accept: 'application/json', ...contentType }
+    return await new Promise<string>((resolve, reject) => {
       const asked = request(`${this.server}${path}`, { ...prepared, method, headers }, (response) => {
         let text = ''
         response.setEncoding('utf8')
@@ -83,10 +100,13 @@ export class Api {
         response.on('error', reject)
         response.on('end', () => {
           const status = response.statusCode ?? 0
-          if (status >= 200 && status < 300) resolve(parsed<T>(text))
+          if (status >= 200 && status < 300) resolve(text)
           else reject(new ApiError(method, path, status, text))
         })
       })
+      asked.setTimeout(PATIENCE, () =>
+        asked.destroy(new Error(`${method} ${path}: no answer after ${PATIENCE / 1000} s`))
+      )
       asked.on('error', reject)
       asked.end(content)
     })
@@ -105,9 +125,4 @@ export class Api {
   close(): void {
     this.#agent.destroy()
   }
-}
-
-/** Logs come as text. */
-function parsed<T>(text: string): T {
-  return (text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text) as T
 }

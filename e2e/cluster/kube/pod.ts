@@ -128,7 +128,7 @@ export class Pod {
 
   /** What the application printed. */
   async log(): Promise<string> {
-    return await this.#api.ask<string>('GET', `${this.path}/log?limitBytes=10000000`)
+    return await this.#api.text('GET', `${this.path}/log?limitBytes=10000000`)
   }
 
   /** Deletes it and waits until it is gone. */

@@ -29,7 +29,7 @@ export class ZtunnelLog {
 
   async text(): Promise<string> {
     const [name] = await this.#names()
-    return await this.#api.ask<string>('GET', `/api/v1/namespaces/${MESH_NAMESPACE}/pods/${name}/log`)
+    return await this.#api.text('GET', `/api/v1/namespaces/${MESH_NAMESPACE}/pods/${name}/log`)
   }
 
   /** Connections so far, oldest first. */

@@ -52,10 +52,15 @@ export class Sluice {
   /** The agent of the only node, or of one. */
   async agent(): Promise<Pod> {
     const path = `/api/v1/namespaces/${SLUICE_NAMESPACE}/pods?labelSelector=app.kubernetes.io%2Fname%3Dsluice`
-    const { items } = await this.#api.ask<V1PodList>('GET', path)
-    const ready = items.find((pod) => isReady(pod) && pod.metadata?.deletionTimestamp === undefined)
-    if (ready === undefined) throw new Error('no agent is ready')
-    return new Pod(this.#api, this.#kubectl, SLUICE_NAMESPACE, ready.metadata?.name ?? '')
+    const ready = await until(
+      'an agent is ready',
+      async () => {
+        const { items } = await this.#api.ask<V1PodList>('GET', path)
+        return items.find((pod) => isReady(pod) && pod.metadata?.deletionTimestamp === undefined)
+      },
+      (pod) => pod !== undefined
+    )
+    return new Pod(this.#api, this.#kubectl, SLUICE_NAMESPACE, ready?.metadata?.name ?? '')
   }
 
   /** `sluice status --json`, run in the agent's pod. */
