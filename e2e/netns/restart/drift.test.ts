@@ -67,13 +67,13 @@ describe('an enrolled pod', () => {
       await app.ip('addr', 'del', `${app[family]}/${length}`, 'dev', 'eth0')
       // What is marked all the same must not leave the pod.
       await expect
-        .poll(() => routing(app, family), { timeout: 5000 })
+        .poll(() => routing(app, family))
         .toEqual({ rules: [expect.stringContaining('unreachable')], routes: [] })
       await expectEgress(other)
 
       const nodad = family === 'ipv6' ? ['nodad'] : []
       await app.ip('addr', 'add', `${app[family]}/${length}`, 'dev', 'eth0', ...nodad)
-      await expect.poll(() => routing(app, family), { timeout: 5000 }).toEqual(before)
+      await expect.poll(() => routing(app, family)).toEqual(before)
       const gateway = node.world.bridge[family]
       await app.ip(FLAG[family], 'route', 'replace', 'default', 'via', gateway, 'dev', 'eth0')
       await expectEgress(family)
