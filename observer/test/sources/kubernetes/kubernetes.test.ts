@@ -41,7 +41,7 @@ function text(event: SourceEvent): string {
 }
 
 const expectTold = (...events: string[]) =>
-  vi.waitFor(() => expect(told).toEqual(events), { timeout: 10_000, interval: 5 })
+  vi.waitFor(() => expect(told).toEqual(events), { timeout: 30_000, interval: 5 })
 
 const requests = (path: string, watch: boolean) =>
   server.seen.filter((seen) => seen.path === path && seen.query.has('watch') === watch)
@@ -54,7 +54,7 @@ async function follow(): Promise<void> {
 
 async function followed(): Promise<void> {
   await follow()
-  await vi.waitFor(() => expect(server.watching).toBe(2), { timeout: 10_000 })
+  await vi.waitFor(() => expect(server.watching).toBe(2), { timeout: 30_000 })
   told = []
 }
 
@@ -116,7 +116,7 @@ describe('the kubernetes source', () => {
     server.put(NAMESPACES, AMBIENT)
     for (let i = 0; i < 250; i++) server.put(PODS, podObject(`p${i}`))
     await follow()
-    await vi.waitFor(() => expect(told.at(-1)).toBe('synced'), { timeout: 10_000 })
+    await vi.waitFor(() => expect(told.at(-1)).toBe('synced'), { timeout: 30_000 })
     expect(told).toHaveLength(252)
     expect(requests(PODS, false).map(({ query }) => query.has('continue'))).toEqual([false, true, true])
   })
@@ -132,7 +132,7 @@ describe('the kubernetes source', () => {
       return true
     }
     await follow()
-    await vi.waitFor(() => expect(told.at(-1)).toBe('synced'), { timeout: 10_000 })
+    await vi.waitFor(() => expect(told.at(-1)).toBe('synced'), { timeout: 30_000 })
     expect(told).toHaveLength(152)
     expect(expired).toBe(true)
   })
@@ -148,7 +148,7 @@ describe('the kubernetes source', () => {
     }
     expect(server.seen.slice(before)).toEqual([])
     server.endWatches()
-    await vi.waitFor(() => expect(server.seen.length - before).toBe(2), { timeout: 10_000 })
+    await vi.waitFor(() => expect(server.seen.length - before).toBe(2), { timeout: 30_000 })
     server.bookmark()
     await new Promise((resolve) => setTimeout(resolve, 100))
     const renewals = server.seen.slice(before).map(({ path, query }) => `${path} ${query.get('watch')}`)
@@ -163,7 +163,7 @@ describe('the kubernetes source', () => {
     await expectTold('pod a uid-a')
     server.bookmark()
     server.endWatches()
-    await vi.waitFor(() => expect(requests(PODS, true)).toHaveLength(2), { timeout: 10_000 })
+    await vi.waitFor(() => expect(requests(PODS, true)).toHaveLength(2), { timeout: 30_000 })
     const [, renewed] = requests(PODS, true)
     expect(renewed?.query.get('resourceVersion')).toBe(pod.metadata.resourceVersion)
     expect(renewed?.query.get('allowWatchBookmarks')).toBe('true')
@@ -221,12 +221,12 @@ describe('the kubernetes source', () => {
     }
     server.cut()
     const away = ['pods', 'namespaces'].map((name) => `problem SLUICE_ERR_KUBERNETES_ANSWER ${name}`)
-    await vi.waitFor(() => expect(told.toSorted()).toEqual(away.toSorted()), { timeout: 10_000 })
+    await vi.waitFor(() => expect(told.toSorted()).toEqual(away.toSorted()), { timeout: 30_000 })
     server.instead = () => false
     server.put(PODS, podObject('b'))
     await vi.waitFor(
       () => expect(told.slice(2).toSorted()).toEqual(['mended namespaces', 'mended pods', 'pod b uid-b']),
-      { timeout: 10_000 }
+      { timeout: 30_000 }
     )
   })
 
@@ -237,7 +237,7 @@ describe('the kubernetes source', () => {
     }
     await follow()
     await vi.waitFor(() => expect(told).toContain('problem SLUICE_ERR_KUBERNETES_DENIED pods'), {
-      timeout: 10_000
+      timeout: 30_000
     })
   })
 
@@ -248,7 +248,7 @@ describe('the kubernetes source', () => {
     }
     const began = performance.now()
     await follow()
-    await vi.waitFor(() => expect(requests(PODS, false)).toHaveLength(2), { timeout: 10_000 })
+    await vi.waitFor(() => expect(requests(PODS, false)).toHaveLength(2), { timeout: 30_000 })
     expect(performance.now() - began).toBeGreaterThanOrEqual(1_000)
   })
 
