@@ -88,7 +88,8 @@ export class Api {
     const prepared = await this.#prepared()
     const content = body === undefined ? undefined : JSON.stringify(body)
     const type = method === 'PATCH' ? PATCH_TYPES[patch] : 'application/json'
-    const contentType = content === undefined ? {} : { 'content-type': type }
+    const length = Buffer.byteLength(content ?? '')
+    const contentType = content === undefined ? {} : { 'content-type': type, 'content-length': `${length}` }
     const headers = { ...prepared.headers, accept: 'application/json', ...contentType }
     return await new Promise<string>((resolve, reject) => {
       const asked = request(`${this.server}${path}`, { ...prepared, method, headers }, (response) => {
