@@ -2,12 +2,11 @@
 // Debian packages of any suite, without a word to the machine's own apt: a configuration, lists and cache apart,
 // with the archive that the machine itself takes packages from.
 
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
-const SUITES = ['bullseye', 'bookworm', 'bookworm-backports', 'trixie']
 
 function run(argv: readonly [string, ...string[]], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
   const [command, ...args] = argv
@@ -26,11 +25,13 @@ function archive(): string {
 
 export class Debian {
   readonly #directory: string
+  readonly #suites: readonly string[]
   #configured: NodeJS.ProcessEnv | undefined
 
   /** @param directory holds the lists and what was downloaded */
-  constructor(directory: string) {
+  constructor(directory: string, suites: readonly string[]) {
     this.#directory = directory
+    this.#suites = suites
   }
 
   /** The environment in which apt sees the suites alone; the lists are fetched when it is asked for first. */
@@ -43,7 +44,7 @@ export class Debian {
       writeFileSync(at('status'), '')
       writeFileSync(
         at('sources.list'),
-        SUITES.map((suite) => `deb [arch=amd64 signed-by=${KEYRING}] ${from} ${suite} main\n`).join('')
+        this.#suites.map((suite) => `deb [arch=amd64 signed-by=${KEYRING}] ${from} ${suite} main\n`).join('')
       )
       const settings = {
         'Dir::State': at('state'),
@@ -62,7 +63,8 @@ export class Debian {
           .join('')
       )
       this.#configured = { ...process.env, APT_CONFIG: conf }
-      run(['apt-get', 'update', '-q'], { env: this.#configured })
+      // A suite that the archive has put away fails; whoever needs one of its packages will say so.
+      spawnSync('apt-get', ['update', '-q'], { env: this.#configured, stdio: 'inherit' })
     }
     return this.#configured
   }
@@ -73,7 +75,8 @@ export class Debian {
     const listed = run(['apt-cache', 'pkgnames', `linux-image-${series}.`], { env: this.#apt })
     const names = listed.split('\n').filter((name) => name.endsWith('-cloud-amd64'))
     const newest = names.sort(order.compare).at(-1)
-    if (newest === undefined) throw new Error(`no suite of ${SUITES.join(', ')} has a cloud kernel ${series}`)
+    if (newest === undefined)
+      throw new Error(`no suite of ${this.#suites.join(', ')} has a cloud kernel ${series}`)
     return newest
   }
 

@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 import { Debian } from './debian.ts'
 import { packInitramfs, release } from './initramfs.ts'
 import type { Plan } from './inside.ts'
-import { KERNELS, type Kernel, REPRESENTATIVE } from './kernels.ts'
+import { KERNELS, type Kernel, REPRESENTATIVE, SUITES } from './kernels.ts'
 import { boot } from './machine.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -31,7 +31,7 @@ const { values, positionals } = parseArgs({
 })
 const layers: Plan['layers'] = positionals.length > 0 ? ['netns'] : ['kernel', 'netns']
 const netns = positionals.length > 0 ? positionals : values.all ? [] : REPRESENTATIVE
-const debian = new Debian(join(TOOLS, 'apt'))
+const debian = new Debian(join(TOOLS, 'apt'), SUITES)
 const failures: string[] = []
 const reported: string[] = []
 
