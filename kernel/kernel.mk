@@ -8,9 +8,9 @@ KERNEL_OBJECTS := $(patsubst kernel/%.c,build/kernel/%.o,$(wildcard kernel/*.bpf
 KERNEL_TEST_OBJECTS := $(patsubst kernel/test/%.c,build/kernel-test/%.o,$(wildcard kernel/test/*.bpf.c))
 
 # BPF_PROG declares a ctx that most programs leave unused. -mcpu=v3 is the newest instruction set that every supported kernel and clang 14 know.
-# asm/ headers live in the multiarch folder, which -target bpf does not search.
+# Line numbers name the file: the same object wherever the tree is. asm/ headers live in the multiarch folder, which -target bpf does not search.
 BPF_FLAGS := -g -O2 -Wall -Wextra -Wno-unused-parameter -Werror -target bpf -mcpu=v3 -Ikernel -I/usr/include/$(MULTIARCH) \
-	-D__TARGET_ARCH_$(if $(filter x86_64,$(MACHINE)),x86,arm64)
+	-ffile-prefix-map=$(CURDIR)=. -D__TARGET_ARCH_$(if $(filter x86_64,$(MACHINE)),x86,arm64)
 
 define compile_bpf
 @mkdir -p $(@D)

@@ -13,6 +13,8 @@ lib=$root/usr/local/lib/sluice
 install -m 755 "$here/sluice" "$lib/sluice"
 # Debug symbols of Node.js: a fifth of the image.
 strip --strip-unneeded "$lib/node"
+# It depends on where the tree was built.
+strip --remove-section=.note.gnu.build-id "$lib/sluice.node"
 
 mkdir -p "$root/dev" "$root/etc/ssl/certs" "$root/proc" "$root/root" "$root/run" "$root/sys" "$root/usr/lib" \
   "$root/usr/lib64" "$root/usr/share/doc" "$root/var/lib/dpkg/status.d"
