@@ -35,7 +35,7 @@ export class Debian {
   }
 
   /** The environment in which apt sees the suites alone; the lists are fetched when it is asked for first. */
-  get #apt(): NodeJS.ProcessEnv {
+  #apt(): NodeJS.ProcessEnv {
     if (this.#configured === undefined) {
       const at = (...names: string[]) => join(this.#directory, ...names)
       const from = archive()
@@ -72,7 +72,7 @@ export class Debian {
   /** The newest cloud kernel of a series that the suites have, as a package's name. */
   newestKernel(series: string): string {
     const order = new Intl.Collator('en', { numeric: true })
-    const listed = run(['apt-cache', 'pkgnames', `linux-image-${series}.`], { env: this.#apt })
+    const listed = run(['apt-cache', 'pkgnames', `linux-image-${series}.`], { env: this.#apt() })
     const names = listed.split('\n').filter((name) => name.endsWith('-cloud-amd64'))
     const newest = names.sort(order.compare).at(-1)
     if (newest === undefined)
@@ -85,7 +85,7 @@ export class Debian {
     const making = `${directory}.tmp`
     rmSync(making, { recursive: true, force: true })
     mkdirSync(join(making, 'deb'), { recursive: true })
-    run(['apt-get', 'download', '-q', name], { cwd: join(making, 'deb'), env: this.#apt })
+    run(['apt-get', 'download', '-q', name], { cwd: join(making, 'deb'), env: this.#apt() })
     run(['sh', '-c', 'dpkg-deb -x deb/*.deb .'], { cwd: making })
     rmSync(join(making, 'deb'), { recursive: true })
     renameSync(making, directory)
