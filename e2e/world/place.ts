@@ -71,6 +71,14 @@ export function host(address: string): string {
   return address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
 }
 
+/** Clients and servers that were started and keep running, or did. */
+export const applications = new Set<Running>()
+
+function noted<R extends Running>(application: R): R {
+  applications.add(application)
+  return application
+}
+
 /** A cgroup and a network namespace in which processes are started: a pod, the host, the kubelet. */
 export class Place {
   readonly name: string
@@ -139,12 +147,12 @@ export class Place {
 
   /** `dial <args>` that keeps running: connect --hold, --each, --wait-line, receive-socket. */
   startDial(...args: readonly (string | number)[]): Running {
-    return this.spawn([DIAL, ...args])
+    return noted(this.spawn([DIAL, ...args]))
   }
 
   /** A server on a port, v4 and v6; resolves when it listens. Greets with this place's name. */
   async serve(port: number, ...options: readonly (string | number)[]): Promise<Server> {
-    const server = new Server(this.argv([DIAL, 'serve', port, '--name', this.name, ...options]))
+    const server = noted(new Server(this.argv([DIAL, 'serve', port, '--name', this.name, ...options])))
     await server.waitForEvent('listening')
     return server
   }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What most test files start from: a node with an agent, a ztunnel, and pods inside and outside the mesh.
 
-import { afterAll, afterEach, beforeAll } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
 import type { Agent, AgentOptions, Report } from '../../world/agent.ts'
-import type { Place } from '../../world/place.ts'
+import { applications, type Place } from '../../world/place.ts'
 import type { Pod, PodOptions } from '../../world/pod.ts'
+import type { Running } from '../../world/running.ts'
 import { createWorld, type World } from '../../world/world.ts'
 import { startZtunnel, type Ztunnel, type ZtunnelOptions } from '../../ztunnel/launch.ts'
 
@@ -119,6 +120,13 @@ export class Mesh {
     return `agent:\n${agent}\nztunnel:\n${ztunnel}`
   }
 
+  /** After a failed test: what it left running is in the way of its second try. */
+  async tidy(before: ReadonlySet<Running>): Promise<void> {
+    await Promise.all([...applications.difference(before)].map((left) => left.stop('SIGKILL')))
+    this.#agent?.resume()
+    this.#ztunnel?.resume()
+  }
+
   async close(): Promise<void> {
     await this.#world?.cleanup()
   }
@@ -133,8 +141,14 @@ function started<T>(value: T | undefined, what: string): T {
 export function mesh(plan: MeshPlan = {}): Mesh {
   const made = new Mesh()
   beforeAll(() => made.open(plan).catch(complain(made)))
-  afterEach(({ task }) => {
-    if (task.result?.state === 'fail') console.error(made.story())
+  let before: ReadonlySet<Running> = new Set()
+  beforeEach(() => {
+    before = new Set(applications)
+  })
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== 'fail') return
+    console.error(made.story())
+    await made.tidy(before)
   })
   afterAll(() => made.close())
   return made
