@@ -274,6 +274,8 @@ enum counter {
 	COUNT_INBOUND_PROBE,		/* passed by the node's address and the declared port */
 	/* processes again */
 	COUNT_UNSIGHTED,		/* a process too deep below its pod's cgroup to be told of */
+	/* ztunnel's sockets once more */
+	COUNT_ACCEPT_UNSHARED,		/* ztunnel's end could not be made to leave its port to the application */
 	COUNTERS,
 };
 

@@ -99,6 +99,21 @@ static __always_inline void mark_egress(struct bpf_sock_ops *ctx, u64 netns)
 		count(COUNT_ACCEPT_UNMARKED);
 }
 
+/*
+ * What ztunnel accepts has the port that was dialled: inbound the application's own, outbound one that the
+ * application may listen on too. It could do neither (again) while such a connection lives, which ztunnel's own
+ * listeners do not allow for: by Istio's rules their connections have ztunnel's ports.
+ */
+static __always_inline void share_port(struct bpf_sock_ops *ctx)
+{
+	int one = 1;
+
+	if (ctx->local_port == ZTUNNEL_HBONE)
+		return;
+	if (bpf_setsockopt(ctx, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)))
+		count(COUNT_ACCEPT_UNSHARED);
+}
+
 /* Replaces: "mark 0x539 -> accept" in nat PREROUTING and nat OUTPUT. */
 SEC("sockops")
 int ztunnel_tcp(struct bpf_sock_ops *ctx)
@@ -115,6 +130,7 @@ int ztunnel_tcp(struct bpf_sock_ops *ctx)
 			exempt_until_close(ctx, &conn, ROLE_ZTUNNEL);
 		break;
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		share_port(ctx);
 		mark_egress(ctx, netns);
 		count_accepted(ctx, netns);
 		break;

@@ -70,8 +70,9 @@ static int open_one(struct listener *listener)
 	listener->watcher = (struct watcher){ .fd = fd, .ready = accept_one };
 	if (fd < 0)
 		return -1;
-	/* SO_REUSEADDR is not ztunnel's: without it, a closed :15008 connection keeps a restart off for a minute. */
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	/* ztunnel has it on none: without it, a closed :15008 connection keeps a restart off for a minute. */
+	if (listener->port == PORT_HBONE)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
 	if (bind(fd, (struct sockaddr *)&any, sizeof(any)) != 0 || listen(fd, BACKLOG) != 0)
 		return -1;
