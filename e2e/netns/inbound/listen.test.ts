@@ -7,7 +7,13 @@ import { FAMILIES, mesh } from '../setup/mesh.ts'
 
 const PORT = 8080
 
-const node = mesh({ enrolled: ['app'], plain: ['client'], outsiders: ['server'] })
+const node = mesh({
+  enrolled: ['app'],
+  plain: ['client'],
+  outsiders: ['server'],
+  // An agent that starts again has soon looked at every pod.
+  agent: { config: { verifyInterval: '300ms' } }
+})
 
 /** Ends nothing when the other side does. */
 const HALF_OPEN = `const [, host, port] = process.argv

@@ -54,6 +54,19 @@ describe('a network namespace that the pod made itself', () => {
     const to = endpoint(address(family), PORT)
     await expectSteered(node, await pod.connect(address(family), PORT), { from: pod, family, to })
   })
+
+  it.each(FAMILIES)('asks no resolver either: %s', async (family) => {
+    const netns = `${node.world.prefix}-asking-${family}`
+    await node.world.bridge.connect(netns, node.world.bridge.allocate())
+    const resolver = await node.outsider('server').serve(53, '--udp')
+    const ask = (cgroup: string, ...how: string[]) =>
+      new Place('nested', cgroup, netns).connect(address(family), 53, '--udp', ...how)
+    for (const how of [[], ['--connected']]) {
+      expect(await ask('-', ...how)).toMatchObject({ ok: true })
+      expect(await ask(node.pod('app').cgroup, ...how)).toMatchObject({ ok: false, errno: 'ECONNREFUSED' })
+    }
+    await resolver.stop()
+  })
 })
 
 describe('without the hook', () => {

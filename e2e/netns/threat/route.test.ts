@@ -15,7 +15,13 @@ const PATIENCE = ['--no-data', '--timeout', 300] as const
 /** IPV6_2292PKTOPTIONS sets, among others, the routing header. */
 const OLD_OPTIONS = '41:6:hex=00'
 
-const node = mesh({ enrolled: ['app'], plain: ['plain'], outsiders: ['server', 'far'] })
+const node = mesh({
+  enrolled: ['app'],
+  plain: ['plain'],
+  outsiders: ['server', 'far'],
+  // An agent that starts again has soon looked at every pod.
+  agent: { config: { verifyInterval: '300ms' } }
+})
 
 describe('a route in the packet', () => {
   it.each(FAMILIES)('is refused to a pod of the mesh, and counted: %s', async (family) => {
