@@ -34,8 +34,10 @@ static __always_inline bool is_probe(u64 netns, u16 port, const struct addr *src
 
 	if (!probe)
 		return false;
-	if (bpf_map_lookup_elem(&node_addr, src))
+	if (bpf_map_lookup_elem(&node_addr, src)) {
+		__sync_fetch_and_add(&probe->passed, 1);
 		return true;
+	}
 	probe->from = *src;
 	return false;
 }

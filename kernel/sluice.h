@@ -156,7 +156,8 @@ struct probe_port_key {
 
 /* Value of probe_port: a port that the pod's specification has the kubelet probe. */
 struct probe_port {
-	struct addr from;	/* who dialled it last and was no exempt connection; all zero: nobody */
+	__u64 passed;		/* connections from a node's address, by the operator's word */
+	struct addr from;	/* who dialled it last and was not exempt; all zero: nobody */
 };
 
 /* Value of probe_stat: whether the kubelet's connections reach the pod as it made them. */

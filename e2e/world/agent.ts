@@ -25,6 +25,7 @@ export interface PodReport {
   readonly netns?: string
   readonly cgroup?: string
   readonly lastError?: string
+  readonly conditions?: readonly { readonly kind: string; readonly message: string }[]
 }
 
 export interface Report {

@@ -10,6 +10,7 @@ import { KubeletExemption } from '../kubelet/exemption.ts'
 import { changeLevel } from '../log/logger.ts'
 import type { Facts } from '../metrics/facts.ts'
 import { type Fact, Roster } from '../pods/roster.ts'
+import { mayHaveProxy } from '../pods/state.ts'
 import { kernelEvents } from '../processes/kernel-events.ts'
 import { Kubepods } from '../processes/kubepods.ts'
 import { Listeners } from '../reconcile/listeners.ts'
@@ -26,6 +27,7 @@ import { Patrol } from './patrol.ts'
 import { Problems } from './problems.ts'
 import { recordOf } from './record.ts'
 import { Refused } from './refused.ts'
+import { refuseRivals } from './rivals.ts'
 import { selection, selectionPolicy } from './selection.ts'
 import { agentReport } from './status.ts'
 import { sweepDead } from './sweep-dead.ts'
@@ -60,6 +62,7 @@ export class Agent {
 
   constructor(parts: AgentParts) {
     const { config, log, kernel, node, listen } = parts
+    const { steering, drainTimeout, establishedConnections, holdWarning } = config
     this.#parts = parts
     this.failure = new Promise((_, reject) => {
       this.#fail = reject
@@ -67,8 +70,7 @@ export class Agent {
     this.#problems = new Problems(log)
     this.#eventsLost = kernel.eventsLost
     const policy = selectionPolicy(config, parts.identity)
-    const select = selection(config, policy)
-    this.#roster = new Roster({ strict: config.strict, select, now: Date.now })
+    this.#roster = new Roster({ strict: config.strict, select: selection(config, policy), now: Date.now })
     this.#refused = new Refused(kernel, () => this.#roster.states, log)
     this.#kubepods = new Kubepods(node.cgroup2, config.cgroupRoots, kernel)
     this.#zds = createZdsServer({
@@ -80,20 +82,24 @@ export class Agent {
     this.#zds.beforeFirstAdd = async (ztunnel) => kernel.admitZtunnel(ztunnel)
     const listeners = new Listeners(kernel.maps.listener, () => this.#ztunnels)
     const shared = { entries: kernel.entries, lookups: kernel.lookups, listeners, log }
+    const chosen = { steering, drainTimeout, establishedConnections, holdWarning }
     this.#reconciler = new Reconciler({
       ...shared,
+      ...chosen,
       zds: this.#zds,
-      steering: config.steering,
       hostInode: node.hostNetns.inode,
-      drainTimeout: config.drainTimeout,
-      establishedConnections: config.establishedConnections,
-      holdWarning: config.holdWarning,
       onNetnsChange: (uid) => this.#patrol.visit(uid),
       onDrift: (kind, what, state) => this.#verifier.note(kind, what, state)
     })
     const kubelet = { cgroup: config.kubelet.cgroup, cgroup2: node.cgroup2, hooks: kernel.cgroups, log }
     this.#kubelet = config.kubelet.exempt ? new KubeletExemption(kubelet) : undefined
-    this.#verifier = new Verifier({ ...shared, dwelling: (uid) => this.#reconciler.dwelling(uid) })
+    this.#verifier = new Verifier({
+      ...shared,
+      dwelling: (uid) => this.#reconciler.dwelling(uid),
+      surroundings: { steering, inherited: node.forwarding },
+      onInspected: (uid, conditions) =>
+        this.#hear({ kind: 'answer', uid, input: { kind: 'inspected', conditions } })
+    })
     this.#patrol = new Patrol({
       kernel,
       log,
@@ -113,8 +119,7 @@ export class Agent {
     kernel.entries.unseeAll()
     await this.#followRoots()
     kernel.observe(config.processEvents)
-    if (this.#kubelet === undefined) kernel.cgroups.detachKubelet()
-    await this.#kubelet?.refresh()
+    await (this.#kubelet === undefined ? kernel.cgroups.detachKubelet() : this.#kubelet.refresh())
     this.#running.add(interval(HEARTBEAT_MS).subscribe(() => this.#beat()))
     for (const fact of await this.#kubepods.scan()) this.#hear(fact)
     sweepDead(this.#roster.states, kernel, log)
@@ -178,14 +183,14 @@ export class Agent {
   #hear(fact: Fact): void {
     if (fact.kind === 'answer') this.#parts.clock.ended(fact.uid, fact.input)
     if (fact.kind === 'netns-seen') this.#reconciler.saw(fact.cgroup, fact.pid)
-    for (const move of this.#roster.hear(fact)) {
-      const { state, effects } = move
+    refuseRivals(fact, this.#parts.kernel.entries, this.#problems)
+    for (const { state, effects } of this.#roster.hear(fact)) {
       if (state.cgroup !== undefined) this.#parts.kernel.entries.record(state.cgroup.id, recordOf(state))
       for (const effect of effects) {
         this.#parts.clock.began(state.uid, effect)
         this.#reconciler.perform(effect, state)
       }
-      this.#parts.publish?.(move)
+      this.#parts.publish?.({ state, effects })
     }
     if (fact.kind === 'synced') this.#synced()
     if (fact.kind === 'answer' && fact.input.kind === 'enrolled') this.#patrol.visit(fact.uid)
@@ -193,9 +198,7 @@ export class Agent {
 
   /** Every pod of the node is offered, or kept until it can be: a snapshot ends no pod's proxy by mistake. */
   #synced(): void {
-    for (const { uid, membership, verdict, phase } of this.#roster.states) {
-      if (membership?.decision === 'in' || verdict === 'steer' || phase === 'leaving') this.#zds.keep(uid)
-    }
+    for (const state of this.#roster.states) if (mayHaveProxy(state)) this.#zds.keep(state.uid)
     this.#zds.snapshotReady()
     this.#ready = true
   }
@@ -222,7 +225,7 @@ export class Agent {
   get facts(): Facts {
     return {
       ready: this.#ready,
-      problems: this.#problems.texts,
+      problems: [...this.#problems.texts, ...(this.#kubelet?.problems ?? [])],
       states: this.#roster.states,
       ztunnels: this.#ztunnels,
       ...this.#parts.kernel.mode,

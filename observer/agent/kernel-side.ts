@@ -75,6 +75,8 @@ export class KernelSide {
         listener: maxPods * 12,
         latest: maxPods * 4,
         seen_netns: maxPods * 2,
+        probe_port: maxPods * 4,
+        probe_stat: maxPods,
         exempt: maxConnections,
         events: ringBufferBytes
       }

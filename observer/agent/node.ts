@@ -4,6 +4,7 @@
 import { existsSync, mkdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { mount, Netns } from '#native'
 import { SluiceError } from '../errors/error.ts'
+import { type Forwarding, inheritedForwarding } from '../netns/forwarding.ts'
 import { makeSysctlsWritable } from '../netns/sysctls.ts'
 import { netnsPath } from '../processes/locate.ts'
 import { type Cgroup2, mountedCgroup2 } from '../processes/roots.ts'
@@ -11,6 +12,8 @@ import { type Cgroup2, mountedCgroup2 } from '../processes/roots.ts'
 export interface Node {
   readonly cgroup2: Cgroup2
   readonly hostNetns: { readonly cookie: bigint; readonly inode: number }
+  /** Whether a new network namespace forwards. */
+  readonly forwarding: Forwarding
 }
 
 const INIT = 1
@@ -23,8 +26,14 @@ export async function surveyNode(bpffs: string): Promise<Node> {
   makeSysctlsWritable()
   const cgroup2 = await mountedCgroup2()
   using host = openHostNetns()
-  const [cookie] = await host.run([{ op: 'cookie' }])
-  return { cgroup2, hostNetns: { cookie, inode: host.inode } }
+  const [cookie, ipv4, ipv6, inherit] = await host.run([
+    { op: 'cookie' },
+    { op: 'get-sysctl', name: 'net.ipv4.ip_forward' },
+    { op: 'get-sysctl', name: 'net.ipv6.conf.all.forwarding' },
+    { op: 'get-sysctl', name: 'net.core.devconf_inherit_init_net' }
+  ])
+  const forwarding = inheritedForwarding({ ipv4, ipv6, inherit })
+  return { cgroup2, hostNetns: { cookie, inode: host.inode }, forwarding }
 }
 
 export function openHostNetns(): Netns {

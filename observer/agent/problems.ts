@@ -8,7 +8,7 @@ import type { SourceEvent } from '../sources/source.ts'
 type Problem = Extract<SourceEvent, { kind: 'problem' | 'mended' }>
 export type SourceFact = Exclude<SourceEvent, Problem>
 
-/** What the operator must mend at the source, until it is mended. */
+/** What the operator must mend, until it is mended. */
 export class Problems {
   readonly #log: Logger
   readonly #open = new Map<string, SluiceError>()
@@ -27,6 +27,17 @@ export class Problems {
       tap((event) => this.#note(event)),
       filter((event): event is SourceFact => event.kind !== 'problem' && event.kind !== 'mended')
     )
+  }
+
+  open(origin: string, error: SluiceError): void {
+    if (this.#open.get(origin)?.message === error.message) return
+    this.#open.set(origin, error)
+    this.#log.warn({ err: error, origin }, 'node has a problem')
+  }
+
+  /** Nothing, where there was none. */
+  close(origin: string): void {
+    if (this.#open.delete(origin)) this.#log.info({ origin }, 'problem is mended')
   }
 
   #note(event: SourceEvent): void {

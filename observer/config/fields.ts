@@ -106,6 +106,13 @@ export function paths(description: string) {
     .register(notes, { description, accepted: 'a list of absolute paths without "." or ".."' })
 }
 
+export function addresses(description: string) {
+  return z
+    .array(z.string().refine((text) => isIP(text) !== 0))
+    .prefault([])
+    .register(notes, { description, accepted: 'a list of IP addresses' })
+}
+
 export function socketPath(fallback: string, description: string) {
   return absolute((text) => Buffer.byteLength(text) <= SOCKET_PATH_BYTES)
     .prefault(fallback)

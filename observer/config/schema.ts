@@ -3,6 +3,7 @@
 
 import * as z from 'zod'
 import {
+  addresses,
   choice,
   duration,
   flag,
@@ -86,7 +87,10 @@ export const schema = z.strictObject({
   }),
   kubelet: group({
     exempt: flag(true, "Whether the kubelet's probes reach pods of the mesh past ztunnel."),
-    cgroup: optionalPath("The cgroup that is the kubelet's alone. Unset: found by its process.")
+    cgroup: optionalPath("The cgroup that is the kubelet's alone. Unset: found by its process."),
+    addresses: addresses(
+      "Only where the network translates the kubelet's address: from these, the ports that a pod's probes name are reached past ztunnel, by whoever has such an address."
+    )
   }),
   dnsCapture: flag(
     true,
@@ -130,7 +134,7 @@ export const schema = z.strictObject({
     true,
     "Follow the kernel's process events. Off only for tests and diagnosis: scans are left."
   ),
-  verifyInterval: duration('10s', 'How often everything that the agent made for a pod is looked at again.', {
+  verifyInterval: duration('5s', 'How often everything that the agent made for a pod is looked at again.', {
     min: '100ms'
   }),
   maxPods: integer(4096, 'Pods that fit into the maps. When they are full, further pods are held.', {

@@ -102,6 +102,7 @@ function podStatus(
     steered: Number((stat?.steered ?? 0n) + (stat?.accepted ?? 0n)),
     refused: Number(stat?.refused ?? 0n),
     reason: record?.reason ?? (name === '' ? `unknown verdict ${pod.verdict}` : 'no agent has said yet'),
+    conditions: [],
     outside: state === 'outside' || state === 'unsupported'
   }
 }

@@ -3,6 +3,7 @@
 
 import * as z from 'zod'
 import { LOG_LEVELS, MODES } from '../config/schema.ts'
+import { CONDITIONS } from '../pods/condition.ts'
 
 export const podState = z.enum([
   'known',
@@ -37,6 +38,8 @@ export const podStatus = z.object({
   /** Connections that a hook refused. */
   refused: z.number(),
   lastError: z.string().optional(),
+  /** What is not as it should be though it is steered. */
+  conditions: z.array(z.object({ kind: z.enum(CONDITIONS), message: z.string() })).default([]),
   /** Why it is in the mesh or outside it. */
   reason: z.string(),
   outside: z.boolean()

@@ -55,7 +55,7 @@ export function statusReport(facts: ReportFacts): StatusReport {
 }
 
 function podStatus(state: PodState, facts: ReportFacts): PodStatus {
-  const { pod, uid, cgroup, netns, membership, lastError } = state
+  const { pod, uid, cgroup, netns, membership, lastError, conditions } = state
   const stat = netns === undefined ? undefined : facts.statOf(netns)
   return {
     namespace: pod?.namespace ?? '',
@@ -70,6 +70,7 @@ function podStatus(state: PodState, facts: ReportFacts): PodStatus {
     steered: Number((stat?.steered ?? 0n) + (stat?.accepted ?? 0n)),
     refused: Number(stat?.refused ?? 0n),
     ...(lastError === undefined ? {} : { lastError }),
+    conditions: [...conditions],
     reason: reasonOf(state),
     outside: membership?.decision !== 'in' && membership?.decision !== 'observed'
   }

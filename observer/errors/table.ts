@@ -58,6 +58,11 @@ export const ERRORS = {
     message: '{origin}: {problems}',
     remedy: 'none is known: report it with the object; until then what was known of it stays in force'
   },
+  SLUICE_ERR_NETNS_ISTIO: {
+    message: "istio-cni's own rules are in the pod: {found}",
+    remedy:
+      'remove istio-cni from the node and restart the pod: they send inbound connections to a port of ztunnel that nobody may dial'
+  },
   SLUICE_ERR_NETNS_NO_ADDRESS: {
     message: 'pod has no address yet',
     remedy: 'none is needed while its network is set up; otherwise see the log of the CNI plugin'
@@ -65,6 +70,11 @@ export const ERRORS = {
   SLUICE_ERR_NETNS_SYSCTLS: {
     message: 'sysctls are read-only and cannot be made writable',
     remedy: 'the agent needs CAP_SYS_ADMIN, and no AppArmor profile that forbids mounts'
+  },
+  SLUICE_ERR_NETNS_ROUTING: {
+    message: "pod's own policy routing conflicts with ours: {found}",
+    remedy:
+      'change the rule in the pod, or set steering.priority, steering.mark or steering.table so that they do not meet'
   },
   SLUICE_ERR_NETNS_PREPARE: {
     message: 'rules and routes of the pod cannot be made',
@@ -110,6 +120,10 @@ export const ERRORS = {
   SLUICE_ERR_CGROUP_PLACE: {
     message: 'the agent is not below the cgroup mount {path}',
     remedy: "mount the node's whole /sys/fs/cgroup into the agent's container, and set hostPID: true"
+  },
+  SLUICE_ERR_CGROUP_RIVAL: {
+    message: 'cgroup {path} has the name of pod {uid}, which lives in {living}: what runs there is refused',
+    remedy: 'remove the cgroup: kubelet makes one for each pod'
   },
   SLUICE_ERR_CGROUP_ROOT: {
     message: 'cgroup root {path} cannot be used',

@@ -8,7 +8,7 @@ import { causeText } from '../errors/error.ts'
 import { inodeOf } from '../hooks/attachment.ts'
 import type { CgroupHooks } from '../hooks/cgroup-hooks.ts'
 import type { Cgroup2 } from '../processes/roots.ts'
-import { findKubelet, requireOwnCgroup } from './find.ts'
+import { findKubelet, programsIn, requireOwnCgroup, sharedBy } from './find.ts'
 
 export interface ExemptionOptions {
   /** Below the cgroup2 mount; undefined: found by the kubelet's process. */
@@ -18,10 +18,20 @@ export interface ExemptionOptions {
   readonly log: Logger
 }
 
+interface Exempted {
+  readonly path: string
+  readonly id: bigint
+  /** Every process there ran it. */
+  readonly program: string | undefined
+}
+
 export class KubeletExemption {
   readonly #options: ExemptionOptions
-  #attached: { readonly path: string; readonly id: bigint } | undefined
+  #attached: Exempted | undefined
   #told: string | undefined
+  #problem: string | undefined
+  /** Processes of other programs, by the last look. */
+  #joined: ReadonlySet<number> = new Set()
 
   constructor(options: ExemptionOptions) {
     this.#options = options
@@ -32,22 +42,44 @@ export class KubeletExemption {
     return this.#attached?.path
   }
 
+  /** Why its probes are not exempt though a kubelet is there. */
+  get problems(): readonly string[] {
+    return this.#problem === undefined ? [] : [this.#problem]
+  }
+
   /** Attaches where the kubelet is now; says once why it cannot. */
   async refresh(): Promise<void> {
     try {
       const path = await this.#locate()
       if (path === undefined) return this.#say('no kubelet runs here: probes go through ztunnel')
       const id = inodeOf(path)
-      if (this.#attached?.id === id) return
+      if (this.#attached?.id === id) return await this.#requireAlone(this.#attached)
       await requireOwnCgroup(path, this.#options.cgroup2.path)
       this.#options.hooks.attachKubelet(path)
-      this.#attached = { path, id }
+      const [program] = (await programsIn(path)).values()
+      this.#attached = { path, id, program }
+      this.#joined = new Set()
       this.#told = undefined
       this.#options.log.info({ cgroup: path }, 'probes of the kubelet pass ztunnel by')
+      this.#problem = undefined
     } catch (error) {
       this.#forget()
+      this.#problem = `probes of the kubelet are not exempt: ${causeText(error)}`
       this.#say(causeText(error))
     }
+  }
+
+  /**
+   * The kubelet itself runs mount and the like for a moment: who is there in two looks has come to stay.
+   * @throws SluiceError SLUICE_ERR_KUBELET_SHARED
+   */
+  async #requireAlone({ path, program }: Exempted): Promise<void> {
+    const programs = await programsIn(path)
+    const [first] = programs.values()
+    const others = [...programs].filter(([, executable]) => executable !== (program ?? first))
+    const staying = others.filter(([pid]) => this.#joined.has(pid))
+    this.#joined = new Set(others.map(([pid]) => pid))
+    if (staying.length > 0) throw sharedBy(path, programs.values())
   }
 
   async #locate(): Promise<string | undefined> {

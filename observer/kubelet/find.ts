@@ -36,13 +36,22 @@ export async function findKubelet(
 export async function requireOwnCgroup(path: string, mount: string): Promise<void> {
   // The root's path below the mount is "/".
   if (resolve(path) === resolve(mount)) throw new SluiceError('SLUICE_ERR_KUBELET_ROOT')
-  const executables = new Map<string, number>()
+  const programs = await programsIn(path)
+  if (new Set(programs.values()).size > 1) throw sharedBy(path, programs.values())
+}
+
+/** Executables of the processes in a cgroup and below it, by process. */
+export async function programsIn(path: string): Promise<ReadonlyMap<number, string>> {
+  const programs = new Map<number, string>()
   for (const pid of await podProcesses(path)) {
     const executable = await readlink(`/proc/${pid}/exe`).catch(() => undefined)
-    if (executable !== undefined) executables.set(executable, pid)
+    if (executable !== undefined) programs.set(pid, executable)
   }
-  if (executables.size <= 1) return
-  throw new SluiceError('SLUICE_ERR_KUBELET_SHARED', { path, programs: [...executables.keys()].join(', ') })
+  return programs
+}
+
+export function sharedBy(path: string, programs: Iterable<string>): SluiceError {
+  return new SluiceError('SLUICE_ERR_KUBELET_SHARED', { path, programs: [...new Set(programs)].join(', ') })
 }
 
 async function contentOf(path: string): Promise<string | undefined> {

@@ -6,13 +6,15 @@ import { isDeepStrictEqual } from 'node:util'
 import { nested_netns, pod_limits, type Settings } from '#contract'
 import type { Config } from '../config/schema.ts'
 import type { CgroupRoot } from '../processes/roots.ts'
+import { addressOf } from './address.ts'
 import type { KernelMaps } from './kernel-maps.ts'
 import { declareMode, isDeclared } from './mode.ts'
+import { addressKey } from './pod-snapshot.ts'
 
 const ONLY = 0
 
-type Maps = Pick<KernelMaps, 'settings' | 'mode' | 'cgroup_root'>
-export type NodeWishes = Pick<Config, 'mode' | 'strict' | 'nestedNetns'>
+type Maps = Pick<KernelMaps, 'settings' | 'mode' | 'cgroup_root' | 'node_addr'>
+export type NodeWishes = Pick<Config, 'mode' | 'strict' | 'nestedNetns' | 'kubelet'>
 
 export class NodeEntries {
   readonly #maps: Maps
@@ -29,6 +31,7 @@ export class NodeEntries {
     this.#roots = roots
     declareMode(this.#maps.mode, this.#wishes.mode)
     this.#maps.settings.set(ONLY, this.#settings)
+    this.#mendProbers()
   }
 
   /** Children of that root are pods from now on. */
@@ -41,12 +44,25 @@ export class NodeEntries {
     const wrong: string[] = []
     if (!isDeepStrictEqual(this.#maps.settings.get(ONLY), this.#settings)) wrong.push('settings')
     if (!isDeclared(this.#maps.mode, this.#wishes.mode)) wrong.push('mode')
+    if (this.#mendProbers()) wrong.push('addresses of probes')
     if (wrong.length > 0) this.write(this.#roots)
     const lost = this.#roots.filter(
       (root) => isThere(root) && this.#maps.cgroup_root.get(root.id)?.pod_level !== root.level + 1
     )
     for (const root of lost) this.writeRoot(root)
     return [...wrong, ...lost.map(({ path }) => `kubepods root ${path}`)]
+  }
+
+  /** @returns whether they were others */
+  #mendProbers(): boolean {
+    const { node_addr } = this.#maps
+    const wanted = this.#wishes.kubelet.addresses.map(addressOf)
+    const keys = wanted.map(addressKey)
+    const found = node_addr.keys()
+    const surplus = found.filter((addr) => !keys.includes(addressKey(addr)))
+    node_addr.deleteBatch(surplus)
+    for (const addr of wanted) node_addr.set(addr, 1)
+    return surplus.length > 0 || found.length !== new Set(keys).size
   }
 
   get #settings(): Settings {

@@ -6,7 +6,8 @@ import { layout, type Pod as PodEntry, type PodRecord, pod_flag } from '#contrac
 import { NativeError } from '#native'
 import { NO_TRAITS, type Traits } from '../membership/traits.ts'
 import type { Verdict } from '../pods/state.ts'
-import { addressOf, NO_ADDRESS } from './address.ts'
+import type { Arrivals } from '../reconcile/probe-watch.ts'
+import { addressOf, addressText, NO_ADDRESS } from './address.ts'
 import type { KernelMaps } from './kernel-maps.ts'
 import { addressKey, type PodSnapshot, podSnapshot } from './pod-snapshot.ts'
 import { verdictName, verdictNumber } from './verdicts.ts'
@@ -30,6 +31,8 @@ type Maps = Pick<
   | 'own_addr'
   | 'pod_stat'
   | 'pod_record'
+  | 'probe_port'
+  | 'probe_stat'
   | 'seen_netns'
 >
 
@@ -102,6 +105,27 @@ export class PodEntries {
     }
   }
 
+  /** Ports that the kubelet probes; those that nobody probes any more are forgotten. */
+  writeProbes(netns: bigint, ports: readonly number[]): void {
+    const { probe_port } = this.#maps
+    const known = probe_port.keys().filter((key) => key.netns === netns)
+    probe_port.deleteBatch(known.filter(({ port }) => !ports.includes(port)))
+    for (const port of ports) {
+      if (!known.some((key) => key.port === port))
+        probe_port.set({ netns, port }, { passed: 0n, from: NO_ADDRESS })
+    }
+  }
+
+  /** @param ports those that were written */
+  probes(netns: bigint, ports: readonly number[]): Arrivals {
+    const { met = 0n, translated = 0n } = this.#maps.probe_stat.get(netns) ?? {}
+    if (translated === 0n) return { met, translated, passed: 0n, strangers: [] }
+    const seen = ports.flatMap((port) => this.#maps.probe_port.get({ netns, port }) ?? [])
+    const strangers = seen.map(({ from }) => addressText(from)).filter((ip) => ip !== undefined)
+    const passed = seen.reduce((sum, probe) => sum + probe.passed, 0n)
+    return { met, translated, passed, strangers: [...new Set(strangers)] }
+  }
+
   /** As `writeNetns`, whatever others have written meanwhile. */
   rewriteNetns(netns: bigint, addresses: PodAddresses): void {
     const further = new Set(addresses.more.map((ip) => addressKey(addressOf(ip))))
@@ -126,6 +150,8 @@ export class PodEntries {
         : hostsOf(addresses).map(addressOf)
     )
     this.#maps.pod_stat.delete(netns)
+    this.#maps.probe_stat.delete(netns)
+    this.writeProbes(netns, [])
     for (const key of this.#maps.latest.keys()) if (key.netns === netns) this.#maps.latest.delete(key)
     // A probe's socket that closes later finds nobody at its address any more.
     const { exempt } = this.#maps

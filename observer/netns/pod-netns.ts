@@ -5,7 +5,10 @@ import { type Descriptor, type Listener, Netns, type NetnsWatch } from '#native'
 import { ISTIO_MASK, ZTUNNEL_MARK } from '../config/steering.ts'
 import { SluiceError } from '../errors/error.ts'
 import type { PodAddresses } from '../maps/pod-entries.ts'
+import { routingConflicts } from './conflict.ts'
 import type { Drift } from './drift.ts'
+import { Inspector, type Verified } from './inspection.ts'
+import { istioTables } from './leftover.ts'
 import { type NetnsPlan, planNetns, type Steering } from './plan.ts'
 import { Routing } from './routing.ts'
 import { type Surveyed, survey } from './survey.ts'
@@ -13,14 +16,21 @@ import { type Surveyed, survey } from './survey.ts'
 /** Istio keeps it from applications; one that the kernel chose might be an application's. */
 const MUTE_PORT = 15002
 
+/** So many verifications rely on what netlink tells. */
+const VERIFICATIONS = 12
+
 export class PodNetns {
   readonly inode: number
   readonly #netns: Netns
+  readonly #inspector: Inspector
   readonly #steering: Steering
   readonly #routing: Routing
   #surveyed: Surveyed
   #muted: Descriptor | undefined
   #closed = false
+  #moved = true
+  #preferred: readonly string[] = []
+  #verifications = 0
   #watch: NetnsWatch | undefined
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -29,7 +39,8 @@ export class PodNetns {
     this.inode = netns.inode
     this.#surveyed = surveyed
     this.#steering = steering
-    this.#routing = new Routing(netns, steering)
+    this.#inspector = new Inspector(netns, steering.table)
+    this.#routing = new Routing(netns, steering, this.#inspector)
   }
 
   get cookie(): bigint {
@@ -61,6 +72,20 @@ export class PodNetns {
   }
 
   /**
+   * Two who steer one pod break each other: better that the second does not begin.
+   * @throws SluiceError SLUICE_ERR_NETNS_ISTIO, SLUICE_ERR_NETNS_ROUTING
+   */
+  async refuseConflicts(): Promise<void> {
+    this.#inspector.doubt()
+    const { rules, routes, tables } = await this.#exclusive(() => this.#inspector.look([]))
+    const istio = istioTables(tables)
+    if (istio.length > 0) throw new SluiceError('SLUICE_ERR_NETNS_ISTIO', { found: istio.join(', ') })
+    const conflicts = routingConflicts(this.#steering, rules, routes)
+    if (conflicts.length > 0)
+      throw new SluiceError('SLUICE_ERR_NETNS_ROUTING', { found: conflicts.join(', ') })
+  }
+
+  /**
    * Makes rules, routes and sysctls; what is there already stays, what an earlier preparation made for addresses that
    * are gone goes.
    * @param adopted a former agent prepared it: the settings it found then are taken to be the kernel's defaults
@@ -83,16 +108,35 @@ export class PodNetns {
 
   /** Follows changes by others until closed. */
   async follow(onChange: () => void): Promise<void> {
-    this.#watch ??= await this.#netns.watch(onChange)
+    this.#watch ??= await this.#netns.watch((what) => {
+      if (what === 'rule' || what === 'route') this.#inspector.doubt()
+      else this.#moved = true
+      onChange()
+    })
+    this.#doubt()
+  }
+
+  #doubt(): void {
+    this.#inspector.doubt()
+    this.#moved = true
+  }
+
+  /** Whether addresses have to be read again: somebody may have changed them, or the source named others. */
+  mayHaveMoved(preferred: readonly string[]): boolean {
+    // Netlink tells what changes; now and then it is not relied on.
+    if (this.#verifications++ % VERIFICATIONS === 0) this.#doubt()
+    return this.#moved || preferred.join() !== this.#preferred.join()
   }
 
   /** What is no longer as planned; mended on the way out. */
-  verify(): Promise<readonly Drift[]> {
+  verify(): Promise<Verified> {
     return this.#exclusive(() => this.#routing.mend())
   }
 
   /** Reads the addresses again, and what else the next preparation depends on. */
   async readAddresses(preferred: readonly string[]): Promise<PodAddresses> {
+    this.#moved = false
+    this.#preferred = preferred
     this.#surveyed = await survey(this.#netns, preferred)
     return this.addresses
   }

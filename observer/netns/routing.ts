@@ -5,19 +5,22 @@
 import type { Netns } from '#native'
 import { SluiceError } from '../errors/error.ts'
 import { type Drift, driftOf, type Found, surplusOf } from './drift.ts'
+import type { Inspection, Inspector, Verified } from './inspection.ts'
 import { applying, type NetnsPlan, type Steering } from './plan.ts'
 import { removeTraces, tracesIn } from './traces.ts'
 
 export class Routing {
   readonly #netns: Pick<Netns, 'run'>
   readonly #steering: Steering
+  readonly #inspector: Pick<Inspector, 'look' | 'doubt'>
   #plan: NetnsPlan | undefined
   /** Sysctls that were changed here, with the values that they had. */
   #changed: NetnsPlan['sysctls'] = []
 
-  constructor(netns: Pick<Netns, 'run'>, steering: Steering) {
+  constructor(netns: Pick<Netns, 'run'>, steering: Steering, inspector: Pick<Inspector, 'look' | 'doubt'>) {
     this.#netns = netns
     this.#steering = steering
+    this.#inspector = inspector
   }
 
   /**
@@ -27,6 +30,7 @@ export class Routing {
    * @throws SluiceError SLUICE_ERR_NETNS_PREPARE
    */
   async make(plan: NetnsPlan, adopted: boolean): Promise<readonly Drift[]> {
+    this.#inspector.doubt()
     const found = adopted || this.#plan !== undefined ? await this.#find(plan) : undefined
     if (adopted && this.#plan === undefined) this.#changed = kernelDefaults(plan)
     this.#plan = plan
@@ -37,18 +41,19 @@ export class Routing {
   }
 
   /** What is no longer as planned; mended on the way out. */
-  async mend(): Promise<readonly Drift[]> {
+  async mend(): Promise<Verified> {
     const plan = this.#plan
-    if (plan === undefined) return []
+    if (plan === undefined) return { drift: [], found: await this.#inspector.look([]) }
     const found = await this.#find(plan)
     const drift = driftOf(plan, found)
     if (drift.length > 0) await this.#apply(plan)
     await this.#removeSurplus(plan, found)
-    return drift
+    return { drift, found }
   }
 
   /** @param plan what would be made: for the names of the sysctls that a former agent changed */
   async undo(plan: NetnsPlan): Promise<void> {
+    this.#inspector.doubt()
     const traces = await tracesIn(this.#netns, this.#steering)
     if (this.#plan === undefined && traces === undefined) return
     const sysctls = this.#plan === undefined ? kernelDefaults(plan) : this.#changed
@@ -57,28 +62,19 @@ export class Routing {
     this.#changed = []
   }
 
-  async #find({ sysctls }: NetnsPlan): Promise<Found> {
-    const { table } = this.#steering
-    const [rules4, rules6, routes4, routes6, ...values] = await this.#netns.run([
-      { op: 'rules', family: 'ipv4' },
-      { op: 'rules', family: 'ipv6' },
-      { op: 'routes', family: 'ipv4', table },
-      { op: 'routes', family: 'ipv6', table },
-      ...sysctls.map(({ name }) => ({ op: 'get-sysctl', name }) as const)
-    ])
-    return {
-      rules: [...rules4, ...rules6],
-      routes: [...routes4, ...routes6],
-      sysctls: Object.fromEntries(sysctls.map(({ name }, index) => [name, values[index]]))
-    }
+  #find({ sysctls }: NetnsPlan): Promise<Inspection> {
+    return this.#inspector.look(sysctls.map(({ name }) => name))
   }
 
   async #removeSurplus(plan: NetnsPlan, found: Found): Promise<void> {
     const { rules, routes } = surplusOf(plan, found, this.#steering.protocol)
-    if (rules.length + routes.length > 0) await removeTraces(this.#netns, { rules, routes }, [])
+    if (rules.length + routes.length === 0) return
+    this.#inspector.doubt()
+    await removeTraces(this.#netns, { rules, routes }, [])
   }
 
   async #apply(plan: NetnsPlan): Promise<void> {
+    this.#inspector.doubt()
     try {
       const results: readonly unknown[] = await this.#netns.run(applying(plan))
       const former = results.slice(-plan.sysctls.length)

@@ -2,6 +2,7 @@
 // What the state machine hears and what it asks for. Plain data: nothing here touches the node.
 
 import type { Membership } from '../membership/membership.ts'
+import type { Condition } from './condition.ts'
 import type { Pod } from './pod.ts'
 import type { PodCgroup, Verdict } from './state.ts'
 
@@ -27,7 +28,10 @@ export type Input =
   | { readonly kind: 'left'; readonly epoch: number }
   | { readonly kind: 'leave-failed'; readonly error: string; readonly epoch: number }
   | { readonly kind: 'retry'; readonly epoch: number }
+  /** It is as it should be. */
   | { readonly kind: 'verified' }
+  /** What a verification found that it cannot mend. */
+  | { readonly kind: 'inspected'; readonly conditions: readonly Condition[] }
   /** The hold warning's time has passed. */
   | { readonly kind: 'overdue'; readonly epoch: number }
 
@@ -42,6 +46,8 @@ export type Announcement =
   | 'observed'
   /** It was asked for, and its sockets are not this kernel's. */
   | 'unsupported'
+  /** Something is not as it should be with a steered pod. */
+  | 'condition'
 
 export type Effect =
   /** Find the pod's network namespace among its processes; answered by `located`. */

@@ -6,6 +6,7 @@
 import type { Membership } from '../membership/membership.ts'
 import { sameTraits } from '../membership/traits.ts'
 import type { Effect, Input } from './effect.ts'
+import { inspected } from './inspected.ts'
 import { podRef } from './pod.ts'
 import {
   after,
@@ -53,6 +54,8 @@ export function step(state: PodState, input: Input, circumstances: Circumstances
         state: state.phase === 'enrolled' ? enter(state, 'verified', circumstances) : state,
         effects: []
       }
+    case 'inspected':
+      return inspected(state, input.conditions)
     case 'overdue':
       return overdue(state)
   }

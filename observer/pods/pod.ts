@@ -18,6 +18,8 @@ export interface Pod {
   readonly ips: readonly string[]
   readonly phase: PodPhase
   readonly runtimeClass: string | undefined
+  /** Ports that the kubelet dials, ascending. */
+  readonly probePorts: readonly number[]
   /** Which version of the object this is; what is written to the API server is written over this one only. */
   readonly resourceVersion?: string | undefined
   /** Where the source found it: a file's path, or the API server's address of the object. */

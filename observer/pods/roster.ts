@@ -79,6 +79,8 @@ export class Roster {
         return this.#step(fact.cgroup.uid, fact)
       case 'cgroup-gone':
         return this.#cgroupGone(fact.id)
+      case 'cgroup-rival':
+        return []
       case 'netns-seen': {
         const uid = this.#uids.get(fact.cgroup)
         return uid === undefined ? [] : this.#step(uid, { kind: 'netns-seen', netns: fact.netns })

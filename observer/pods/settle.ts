@@ -84,7 +84,8 @@ export function leave(state: PodState, circumstances: Circumstances): Step {
     verdict: 'pass',
     epoch,
     attempts: 0,
-    lastError: undefined
+    lastError: undefined,
+    conditions: []
   }
   return { state: next, effects: [{ do: 'leave', epoch }] }
 }
@@ -97,7 +98,8 @@ export function forget(state: PodState, circumstances: Circumstances): Step {
     prepared: false,
     epoch: epoch + 1,
     attempts: 0,
-    lastError: undefined
+    lastError: undefined,
+    conditions: []
   }
   return { state: next, effects: [{ do: 'forget', cgroup: cgroup?.id, netns }] }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Membership } from '../membership/membership.ts'
+import type { Condition } from './condition.ts'
 import type { Pod, PodUid } from './pod.ts'
 
 /** The pod-level cgroup: all containers of the pod lie below it. */
@@ -44,6 +45,8 @@ export interface PodState {
   /** Unix milliseconds of the last change of phase. */
   readonly since: number
   readonly lastError: string | undefined
+  /** Of a steered pod, as the last verification found it. */
+  readonly conditions: readonly Condition[]
   /** Failed enrolments in a row. */
   readonly attempts: number
   /** Raised with each effect that makes the answer of an earlier one worthless. */
@@ -63,6 +66,7 @@ export function unseen(uid: PodUid, now: number): PodState {
     prepared: false,
     since: now,
     lastError: undefined,
+    conditions: [],
     attempts: 0,
     epoch: 0
   }
@@ -70,4 +74,9 @@ export function unseen(uid: PodUid, now: number): PodState {
 
 export function isSteered(state: PodState): boolean {
   return state.verdict === 'steer'
+}
+
+/** ztunnel carries its connections, or will. */
+export function mayHaveProxy({ membership, verdict, phase }: PodState): boolean {
+  return membership?.decision === 'in' || verdict === 'steer' || phase === 'leaving'
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cgroups that pods live in: which exist, and what the kernel's events and a scan say of them.
 
-import { statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Event, event_kind } from '#contract'
 import type { PodUid } from '../pods/pod.ts'
@@ -104,6 +104,11 @@ export class Kubepods {
   }
 
   #found(cgroup: PodCgroup): ProcessEvent {
+    const living = [...this.#pods.values()].find(
+      ({ uid, id, path }) =>
+        uid === cgroup.uid && id !== cgroup.id && isCgroup(path, id) && hasProcesses(path)
+    )
+    if (living !== undefined) return { kind: 'cgroup-rival', cgroup, living }
     this.#pods.set(cgroup.id, cgroup)
     return { kind: 'cgroup-found', cgroup, ...this.#view.read(cgroup.id) }
   }
@@ -116,4 +121,10 @@ export class Kubepods {
 
 function isCgroup(path: string, id: bigint): boolean {
   return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino === id
+}
+
+/** What is no cgroup of the kernel's counts as alive. */
+function hasProcesses(path: string): boolean {
+  const events = join(path, 'cgroup.events')
+  return !existsSync(events) || !readFileSync(events, 'utf8').includes('populated 0')
 }

@@ -13,6 +13,8 @@ export type ProcessEvent =
       readonly prepared: boolean
     }
   | { readonly kind: 'cgroup-gone'; readonly id: bigint }
+  /** A cgroup with the name of a pod that lives in another one. */
+  | { readonly kind: 'cgroup-rival'; readonly cgroup: PodCgroup; readonly living: PodCgroup }
   | {
       readonly kind: 'netns-seen'
       readonly cgroup: bigint

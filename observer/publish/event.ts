@@ -19,6 +19,7 @@ export const EVENT_KINDS: Readonly<Record<Announcement, EventKind | undefined>> 
   stays: { type: 'Warning', reason: 'LeavingFailed' },
   warning: { type: 'Warning', reason: 'Conflict' },
   unsupported: { type: 'Warning', reason: 'Unsupported' },
+  condition: { type: 'Warning', reason: 'Condition' },
   unjudged: undefined,
   observed: undefined
 }

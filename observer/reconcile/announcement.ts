@@ -14,7 +14,8 @@ const SENTENCES = {
   unjudged: 'pod is held and no source names it',
   warning: 'pod is marked inconsistently',
   observed: 'pod would be steered',
-  unsupported: 'pod cannot be steered'
+  unsupported: 'pod cannot be steered',
+  condition: 'pod is steered, and something is not as it should be'
 } as const
 
 export function announce(

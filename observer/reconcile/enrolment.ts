@@ -63,7 +63,9 @@ export async function enrol(
   if (verdict === 'steer' && dwelling.lookup === undefined)
     dwelling.traits = parts.entries.readTraits(netns.cookie)
   parts.entries.writeNetns(netns.cookie, NO_ADDRESSES, netns.addresses)
+  parts.entries.writeProbes(netns.cookie, pod.probePorts)
   parts.entries.write(cgroup.id, netns.cookie, verdict, netns.addresses, dwelling.traits)
+  if (verdict !== 'steer') await netns.refuseConflicts()
   const steered = verdict === 'steer' && dwelling.lookup === undefined
   const attached = parts.lookups.has(netns.cookie)
   const adopted = steered || (dwelling.lookup === undefined && attached)

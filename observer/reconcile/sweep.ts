@@ -12,7 +12,16 @@ export interface Living {
 
 type Maps = Pick<
   KernelMaps,
-  'addr_netns' | 'cgroup_pod' | 'exempt' | 'latest' | 'netns_pod' | 'own_addr' | 'pod_stat' | 'pod_record'
+  | 'addr_netns'
+  | 'cgroup_pod'
+  | 'exempt'
+  | 'latest'
+  | 'netns_pod'
+  | 'own_addr'
+  | 'pod_stat'
+  | 'pod_record'
+  | 'probe_port'
+  | 'probe_stat'
 >
 
 /** @returns how many pods were swept */
@@ -23,6 +32,8 @@ export function sweep(living: Living, maps: Maps, lookups: Lookups): number {
   maps.pod_record.deleteBatch(maps.pod_record.keys().filter((cgroup) => !living.cgroups.has(cgroup)))
   maps.netns_pod.deleteBatch(deadNetns)
   maps.pod_stat.deleteBatch(maps.pod_stat.keys().filter((netns) => !living.netns.has(netns)))
+  maps.probe_stat.deleteBatch(maps.probe_stat.keys().filter((netns) => !living.netns.has(netns)))
+  maps.probe_port.deleteBatch(maps.probe_port.keys().filter(({ netns }) => !living.netns.has(netns)))
   maps.own_addr.deleteBatch(maps.own_addr.keys().filter(({ netns }) => !living.netns.has(netns)))
   maps.exempt.deleteBatch(maps.exempt.keys().filter(({ netns }) => !living.netns.has(netns)))
   maps.latest.deleteBatch(maps.latest.keys().filter(({ netns }) => !living.netns.has(netns)))

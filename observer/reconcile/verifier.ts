@@ -7,11 +7,15 @@ import type { Lookups } from '../hooks/lookups.ts'
 import type { PodEntries } from '../maps/pod-entries.ts'
 import type { PodSnapshot } from '../maps/pod-snapshot.ts'
 import type { DriftKind } from '../netns/drift.ts'
-import { podRef } from '../pods/pod.ts'
+import type { Inspection } from '../netns/inspection.ts'
+import type { Condition } from '../pods/condition.ts'
+import { type PodUid, podRef } from '../pods/pod.ts'
 import { isSteered, type PodState } from '../pods/state.ts'
+import { conditionsOf, type Surroundings } from './conditions.ts'
 import type { Dwelling } from './enrolment.ts'
 import { wrongEntries } from './entry-audit.ts'
 import type { Listeners } from './listeners.ts'
+import { ProbeWatch } from './probe-watch.ts'
 
 export type AnyDrift = DriftKind | 'entry' | 'exemption' | 'lookup' | 'listener' | 'hook' | 'pin'
 
@@ -20,12 +24,16 @@ export interface VerifierOptions {
   readonly lookups: Lookups
   readonly listeners: Pick<Listeners, 'missing' | 'park' | 'adopt'>
   readonly dwelling: (uid: string) => Dwelling | undefined
+  readonly surroundings: Surroundings
+  /** Told of every verification: what cannot be mended. */
+  readonly onInspected: (uid: PodUid, conditions: readonly Condition[]) => void
   readonly log: Logger
 }
 
 export class Verifier {
   readonly #options: VerifierOptions
   readonly #drift = new Map<AnyDrift, number>()
+  readonly #probes = new ProbeWatch()
 
   constructor(options: VerifierOptions) {
     this.#options = options
@@ -73,8 +81,10 @@ export class Verifier {
       // First: a route for an address that is gone cannot be put back.
       await this.#verifyAddresses(state, dwelling)
       if (!this.#stays(state, dwelling)) return false
-      for (const { kind, what } of await dwelling.netns.verify()) this.note(kind, what, state)
+      const { drift, found } = await dwelling.netns.verify()
+      for (const { kind, what } of drift) this.note(kind, what, state)
       if (!this.#stays(state, dwelling)) return false
+      this.#inspect(state, dwelling, found)
       await this.#verifyLookup(state, dwelling)
       if (!this.#stays(state, dwelling)) return false
       return await this.#verifyListeners(state, dwelling)
@@ -84,6 +94,13 @@ export class Verifier {
       this.#options.log.warn({ pod, err: causeText(error) }, 'pod could not be verified')
       return false
     }
+  }
+
+  #inspect({ uid, pod }: PodState, dwelling: Dwelling, found: Inspection): void {
+    const { entries, surroundings, onInspected } = this.#options
+    const arrivals = entries.probes(dwelling.netns.cookie, pod?.probePorts ?? [])
+    const failing = this.#probes.look(dwelling, arrivals)
+    onInspected(uid, conditionsOf(found, failing, surroundings))
   }
 
   /** The pod may leave, or go, while it is looked at. */
@@ -104,8 +121,10 @@ export class Verifier {
 
   async #verifyAddresses(state: PodState, dwelling: Dwelling): Promise<void> {
     const { netns } = dwelling
+    const preferred = state.pod?.ips ?? []
+    if (!netns.mayHaveMoved(preferred)) return
     const former = netns.addresses
-    const addresses = await netns.readAddresses(state.pod?.ips ?? [])
+    const addresses = await netns.readAddresses(preferred)
     if (JSON.stringify(former) === JSON.stringify(addresses) || state.cgroup === undefined) return
     if (!this.#stays(state, dwelling)) return
     this.#options.entries.writeNetns(netns.cookie, former, addresses)

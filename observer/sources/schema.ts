@@ -4,6 +4,7 @@
 import { isIP } from 'node:net'
 import * as z from 'zod'
 import type { Namespace, Pod } from '../pods/pod.ts'
+import { containersSchema, probePorts } from './probe-ports.ts'
 
 const text = z.string().min(1, { error: 'must not be empty' })
 const address = z.string().refine((ip) => ip === '' || isIP(ip) !== 0, { error: 'is not an IP address' })
@@ -33,7 +34,9 @@ export const podSchema = z.object({
     z.object({
       serviceAccountName: optional(z.string()),
       hostNetwork: optional(z.boolean()),
-      runtimeClassName: optional(text)
+      runtimeClassName: optional(text),
+      containers: containersSchema,
+      initContainers: containersSchema
     })
   ),
   status: optional(
@@ -72,6 +75,7 @@ export function podOf(
     ips: (listed.length > 0 ? listed : [status?.podIP ?? '']).filter((ip) => ip !== ''),
     phase: status?.phase ?? 'Unknown',
     runtimeClass: spec?.runtimeClassName,
+    probePorts: probePorts([...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]),
     resourceVersion: metadata.resourceVersion,
     origin
   }

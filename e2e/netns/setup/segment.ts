@@ -38,16 +38,21 @@ export class Segment {
   }
 
   /** Makes a network namespace with an eth0 on this network; without a default route. */
-  async connect(netns: string, { ipv4, ipv6 }: Addresses): Promise<void> {
+  async connect(netns: string, addresses: Addresses): Promise<void> {
+    await must(['ip', 'netns', 'add', netns])
+    await must(['ip', '-n', netns, 'link', 'set', 'lo', 'up'])
+    await this.attach(netns, 'eth0', addresses)
+  }
+
+  /** Gives a network namespace another device, on this network. */
+  async attach(netns: string, name: string, { ipv4, ipv6 }: Addresses): Promise<void> {
     const device = `v${this.#devices++}`
     const inside = [
-      'link set lo up',
-      'link set eth0 up',
-      `addr add ${ipv4}/20 dev eth0`,
-      `addr add ${ipv6}/64 dev eth0 nodad`
+      `link set ${name} up`,
+      `addr add ${ipv4}/20 dev ${name}`,
+      `addr add ${ipv6}/64 dev ${name} nodad`
     ]
-    await must(['ip', 'netns', 'add', netns])
-    const pair = ['type', 'veth', 'peer', 'name', 'eth0', 'netns', netns]
+    const pair = ['type', 'veth', 'peer', 'name', name, 'netns', netns]
     await must(['ip', '-n', this.#netns, 'link', 'add', device, ...pair])
     await must(['ip', '-n', this.#netns, 'link', 'set', device, 'master', this.#bridge, 'up'])
     await must(['ip', '-n', netns, '-batch', '-'], inside.join('\n'))

@@ -33,6 +33,7 @@ export function statusText(report: StatusReport, style: Style, now: number): str
     modeText(report, style),
     headText(report, now),
     inside.length === 0 ? 'No pod is in the mesh.\n' : insideTable(inside, style, now),
+    conditionsText(inside),
     ...(outside.length === 0 ? [] : [`Outside the mesh:\n${outsideTable(outside, style, now)}`]),
     refusalsText(report.refusals, style, now),
     countersText(report)
@@ -91,7 +92,7 @@ function insideTable(pods: readonly PodStatus[], style: Style, now: number): str
   const rows = pods.map((pod) => [
     pod.namespace || '?',
     pod.name || '?',
-    { text: SHOWN[pod.state] ?? pod.state, colour: COLOURS[pod.state] },
+    stateCell(pod),
     ageText(pod.since, now),
     String(pod.steered),
     String(pod.refused),
@@ -101,6 +102,20 @@ function insideTable(pods: readonly PodStatus[], style: Style, now: number): str
     pod.lastError ?? '-'
   ])
   return table(head, rows, style)
+}
+
+/** "verified, partial": yellow, because something is left to do. */
+function stateCell({ state, conditions }: PodStatus): { text: string; colour: number | undefined } {
+  const kinds = conditions.map(({ kind }) => kind)
+  const text = [SHOWN[state] ?? state, ...kinds].join(', ')
+  return { text, colour: kinds.length > 0 && COLOURS[state] === GREEN ? YELLOW : COLOURS[state] }
+}
+
+function conditionsText(pods: readonly PodStatus[]): string {
+  const lines = pods.flatMap(({ namespace, name, conditions }) =>
+    conditions.map(({ kind, message }) => `${namespace}/${name}, ${kind}: ${message}.\n`)
+  )
+  return lines.join('')
 }
 
 function outsideTable(pods: readonly PodStatus[], style: Style, now: number): string {

@@ -29,6 +29,7 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   'ztunnel.cgroup': PATHS,
   'kubelet.exempt': ['', 'yes'],
   'kubelet.cgroup': PATHS,
+  'kubelet.addresses': ['node', '10.0.0.256', '10.0.0.0/24'],
   dnsCapture: ['', 'yes'],
   excludeNamespaces: ['Upper', 'a,b_', 'a,,b'],
   allowPodOptOut: ['', 'yes', '1', 'True'],

@@ -67,6 +67,7 @@ describe('the pinned state', () => {
           steered: 5,
           refused: 1,
           reason: 'label',
+          conditions: [],
           outside: false
         }
       ],

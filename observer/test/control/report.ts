@@ -30,6 +30,7 @@ export const report: StatusReport = {
       steered: 12,
       refused: 0,
       reason: 'label of namespace shop',
+      conditions: [],
       outside: false
     },
     {
@@ -44,6 +45,7 @@ export const report: StatusReport = {
       refused: 3,
       lastError: 'ztunnel gave no ack',
       reason: 'annotation',
+      conditions: [],
       outside: false
     },
     {
@@ -59,6 +61,7 @@ export const report: StatusReport = {
       steered: 0,
       refused: 0,
       reason: 'namespace kube-system is excluded',
+      conditions: [],
       outside: true
     }
   ],

@@ -53,6 +53,8 @@ export function podMaps() {
     own_addr: memoryMap('own_addr'),
     pod_stat: memoryMap('pod_stat'),
     pod_record: memoryMap('pod_record'),
+    probe_port: memoryMap('probe_port'),
+    probe_stat: memoryMap('probe_stat'),
     seen_netns: memoryMap('seen_netns')
   }
 }

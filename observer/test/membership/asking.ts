@@ -22,5 +22,5 @@ export const IN: Namespace = { name: 'shop', labels: { [MODE]: 'ambient' }, anno
 export function pod(fields: Partial<Pod> = {}): Pod {
   const nothing = { labels: {}, annotations: {}, hostNetwork: false, ips: [], runtimeClass: undefined }
   const names = { uid: 'u', namespace: 'shop', name: 'cart', serviceAccount: 'default', origin: 'cart.yaml' }
-  return { ...nothing, ...names, phase: 'Running', ...fields }
+  return { ...nothing, ...names, phase: 'Running', probePorts: [], ...fields }
 }

@@ -20,6 +20,7 @@ export function pod(change: Partial<Pod> = {}): Pod {
     ips: [],
     phase: 'Running',
     runtimeClass: undefined,
+    probePorts: [],
     origin: 'test',
     ...change
   }

@@ -3,11 +3,22 @@
 
 import type { Attachment } from '../../hooks/attachment.ts'
 import { NO_TRAITS } from '../../membership/traits.ts'
+import type { Inspection } from '../../netns/inspection.ts'
 import type { PodNetns } from '../../netns/pod-netns.ts'
 import type { Dwelling } from '../../reconcile/enrolment.ts'
 import { NETNS } from '../pods/pods.ts'
 
 export const ADDRESSES = { ipv4: '10.0.0.1', ipv6: undefined, more: ['fe80::1'] }
+
+/** A namespace in which nothing is to be told of. */
+export const FOUND: Inspection = {
+  rules: [],
+  routes: [],
+  sysctls: {},
+  tables: [],
+  enabled: { ipv4: false, ipv6: false },
+  forwarded: { ipv4: 0, ipv6: 0 }
+}
 
 export function dwelling(log: string[], change: Partial<Record<keyof PodNetns, unknown>> = {}): Dwelling {
   const netns = {
@@ -15,7 +26,9 @@ export function dwelling(log: string[], change: Partial<Record<keyof PodNetns, u
     addresses: ADDRESSES,
     fd: 3,
     steeredSockets: async () => 0,
-    verify: async () => [],
+    verify: async () => ({ drift: [], found: FOUND }),
+    mayHaveMoved: () => true,
+    refuseConflicts: async () => undefined,
     readAddresses: async () => ADDRESSES,
     prepare: async () => {
       log.push('prepare')

@@ -16,6 +16,7 @@ export function enrolment(option: EnrolmentParts['establishedConnections'], befo
     prepare: vi.fn(async () => []),
     listensOn: vi.fn(async () => true),
     opaquePorts: vi.fn<(ports: readonly number[]) => Promise<number[]>>(async () => []),
+    refuseConflicts: vi.fn<() => Promise<void>>(async () => undefined),
     resetConnections: vi.fn(async () => events.push('reset'))
   }
   const log = { info: vi.fn(), warn: vi.fn() }
@@ -23,6 +24,7 @@ export function enrolment(option: EnrolmentParts['establishedConnections'], befo
     entries: {
       readTraits: () => NO_TRAITS,
       writeNetns: vi.fn(),
+      writeProbes: vi.fn(),
       write: vi.fn((_: bigint, __: bigint, verdict: string) => events.push(verdict))
     },
     lookups: {

@@ -105,3 +105,26 @@ describe('an enrolment that is called off', () => {
     expect(events).toEqual(['pass', 'parked', 'acknowledged'])
   })
 })
+
+describe('a conflict in the pod’s namespace', () => {
+  const conflict = new Error('a rule comes before ours')
+
+  it.each(['pass', 'held', 'unknown'] as const)(
+    'keeps a pod from joining, untouched: %s',
+    async (verdict) => {
+      const { run, netns, events, parts } = enrolment('leave', verdict)
+      netns.refuseConflicts.mockRejectedValue(conflict)
+      await expect(run()).rejects.toThrow(conflict)
+      expect(netns.prepare).not.toHaveBeenCalled()
+      expect(parts.lookups.attach).not.toHaveBeenCalled()
+      expect(events).toEqual([verdict])
+    }
+  )
+
+  it('throws no steered pod out', async () => {
+    const { run, netns, events } = enrolment('leave', 'steer')
+    netns.refuseConflicts.mockRejectedValue(conflict)
+    await run()
+    expect(events.at(-1)).toBe('steer')
+  })
+})

@@ -49,6 +49,7 @@ export function reconciling() {
         return []
       },
       restore: async () => void log.push(`${name} restored`),
+      refuseConflicts: async () => undefined,
       opaquePorts: async () => [],
       listensOn: async () => false,
       steeredSockets: async () => 0,

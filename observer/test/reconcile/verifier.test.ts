@@ -7,9 +7,10 @@ import type { Dwelling } from '../../reconcile/enrolment.ts'
 import { Verifier } from '../../reconcile/verifier.ts'
 import { podMaps } from '../maps/memory-map.ts'
 import { cgroup, NETNS, pod, podState } from '../pods/pods.ts'
-import { ADDRESSES, attachment, dwelling } from './dwelling.ts'
+import { ADDRESSES, attachment, dwelling, FOUND } from './dwelling.ts'
 
 const STEERED = podState({ phase: 'enrolled', verdict: 'steer', pod: pod(), cgroup: cgroup(), netns: NETNS })
+const STEERING = { mark: 0x51c, mask: 0xfff, table: 5151, priority: 1, protocol: 151 }
 const MOVED = { ...ADDRESSES, ipv4: '10.0.0.2' }
 
 function verifier(
@@ -36,6 +37,8 @@ function verifier(
     lookups: { load, attach } as unknown as Lookups,
     listeners,
     dwelling: () => held,
+    surroundings: { steering: STEERING, inherited: { ipv4: false, ipv6: false } },
+    onInspected: () => undefined,
     log: pino({ enabled: false })
   })
   return { made, entries, listeners }
@@ -54,7 +57,7 @@ describe('verifying an enrolled pod', () => {
       { kind: 'route', what: 'a route' },
       { kind: 'rule', what: 'another' }
     ]
-    const { made } = verifier(dwelling([], { verify: async () => drift }))
+    const { made } = verifier(dwelling([], { verify: async () => ({ drift, found: FOUND }) }))
     expect(await made.verify(STEERED)).toBe(true)
     expect(made.drift).toEqual({ rule: 2, route: 1 })
   })
@@ -109,7 +112,7 @@ describe('verifying an enrolled pod', () => {
     const held: Dwelling = dwelling(log, {
       [step]: async () => {
         held.leaving = true
-        return step === 'verify' ? [] : MOVED
+        return step === 'verify' ? { drift: [], found: FOUND } : MOVED
       }
     })
     held.lookup = attachment(log, false)

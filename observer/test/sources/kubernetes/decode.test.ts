@@ -35,6 +35,7 @@ describe('a pod of the API server', () => {
           ips: ['10.0.0.7', 'fd00::7'],
           phase: 'Running',
           runtimeClass: undefined,
+          probePorts: [],
           resourceVersion: '7',
           origin: '/api/v1/namespaces/shop/pods/cart'
         }

@@ -32,6 +32,7 @@ describe('a manifest', () => {
         ips: ['10.0.0.7'],
         phase: 'Running',
         runtimeClass: 'runc',
+        probePorts: [],
         origin: 'a.yaml'
       }
     ])

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a verification found that the agent leaves alone: it is told instead. Pure.
+
+import { routingConflicts } from '../netns/conflict.ts'
+import { type Forwarding, passesOn } from '../netns/forwarding.ts'
+import type { Inspection } from '../netns/inspection.ts'
+import { istioRules, istioTables } from '../netns/leftover.ts'
+import type { Steering } from '../netns/plan.ts'
+import type { Condition } from '../pods/condition.ts'
+
+export interface Surroundings {
+  readonly steering: Steering
+  /** What a new network namespace has on this node. */
+  readonly inherited: Forwarding
+}
+
+/** @param probes why they do not pass ztunnel by */
+export function conditionsOf(
+  found: Inspection,
+  probes: string | undefined,
+  { steering, inherited }: Surroundings
+): readonly Condition[] {
+  const { rules, routes, tables } = found
+  const routing = routingConflicts(steering, rules, routes)
+  const partial = passesOn(found, inherited)
+  const captured = istioTables(tables)
+  const left = istioRules(rules)
+  return [
+    ...said('partial', partial, 'traffic without a socket in the pod is not steered'),
+    ...said('routing', routing, 'change the rule, or steering.priority, steering.mark or steering.table'),
+    ...said('istio-rules', [...captured, ...left], LEFTOVER[captured.length > 0 ? 'tables' : 'rules']),
+    ...said('probes', probes === undefined ? [] : [probes], PROBES)
+  ]
+}
+
+const PROBES =
+  'exempt it in the CNI plugin, or name the addresses that the probes come from in kubelet.addresses'
+
+const LEFTOVER = {
+  tables:
+    'inbound connections are refused until they are removed: restart the pod without istio-cni on the node',
+  rules: 'they move nothing any more, and go with the pod'
+} as const
+
+function said(kind: Condition['kind'], found: readonly string[], consequence: string): Condition[] {
+  return found.length === 0 ? [] : [{ kind, message: `${found.join(', ')}; ${consequence}` }]
+}
