@@ -46,7 +46,8 @@ async function traces(state: ClusterState, pod: Pod): Promise<Record<string, str
       .join('\n'),
     routes: await inside('sh', '-c', 'ip -4 route show table 5151; ip -6 route show table 5151; true'),
     settings: values.join('').replaceAll('\n', ''),
-    pins: await mustOnNode(state, ['ls', '/sys/fs/bpf'])
+    // The kernel's own are in every bpffs.
+    pins: await mustOnNode(state, ['ls', '--ignore=*.debug', '/sys/fs/bpf'])
   }
 }
 

@@ -78,7 +78,7 @@ describe('the rights', () => {
   it('are these', async () => {
     const objects = await render({ uninstall: { hook: false } })
     expect(only<V1ClusterRole>(objects, 'ClusterRole').rules).toEqual([
-      { apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['get', 'list', 'watch'] },
+      { apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['list', 'watch'] },
       { apiGroups: [''], resources: ['pods/status'], verbs: ['patch'] },
       { apiGroups: [''], resources: ['events'], verbs: ['create'] }
     ])
