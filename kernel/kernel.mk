@@ -5,7 +5,10 @@ CLANG ?= clang
 LLVM_STRIP ?= llvm-strip
 
 KERNEL_OBJECTS := $(patsubst kernel/%.c,build/kernel/%.o,$(wildcard kernel/*.bpf.c))
-KERNEL_TEST_OBJECTS := $(patsubst kernel/test/%.c,build/kernel-test/%.o,$(wildcard kernel/test/*.bpf.c))
+# The same programs in an older instruction set: another build of them, for tests of an upgrade.
+OTHER_BUILD_OBJECTS := $(patsubst kernel/%.c,build/kernel-test/other/%.o,$(wildcard kernel/*.bpf.c))
+KERNEL_TEST_OBJECTS := $(patsubst kernel/test/%.c,build/kernel-test/%.o,$(wildcard kernel/test/*.bpf.c)) \
+	$(OTHER_BUILD_OBJECTS)
 
 # BPF_PROG declares a ctx that most programs leave unused. -mcpu=v3 is the newest instruction set that every supported kernel and clang 14 know.
 # Line numbers name the file: the same object wherever the tree is. asm/ headers live in the multiarch folder, which -target bpf does not search.
@@ -22,6 +25,10 @@ build/kernel/%.bpf.o: kernel/%.bpf.c kernel/kernel.mk | $(PACKAGES_STAMP)
 	$(compile_bpf)
 
 build/kernel-test/%.bpf.o: kernel/test/%.bpf.c kernel/kernel.mk | $(PACKAGES_STAMP)
+	$(compile_bpf)
+
+$(OTHER_BUILD_OBJECTS): BPF_FLAGS += -mcpu=v2
+build/kernel-test/other/%.bpf.o: kernel/%.bpf.c kernel/kernel.mk | $(PACKAGES_STAMP)
 	$(compile_bpf)
 
 -include $(KERNEL_OBJECTS:.o=.d) $(KERNEL_TEST_OBJECTS:.o=.d)

@@ -32,6 +32,8 @@ export interface Report {
   readonly agent: {
     readonly running: boolean
     readonly ready?: boolean
+    /** Of its kernel programs. */
+    readonly build?: string
     readonly problems?: readonly string[]
   }
   readonly ztunnels: readonly { readonly pid: number; readonly cgroup: string }[]
@@ -81,6 +83,8 @@ export class Agent {
   readonly controlSocket: string
   readonly settings: AgentSettings
   readonly options: AgentOptions
+  /** What the next start runs. */
+  command = SLUICE
   #process: Running
 
   private constructor(settings: AgentSettings, options: AgentOptions, config: Record<string, unknown>) {
@@ -102,7 +106,7 @@ export class Agent {
 
   #spawn(): Running {
     const { flags = [], env = {}, within = [] } = this.options
-    const argv = [...within, SLUICE, 'agent', '--config', this.configPath, ...flags]
+    const argv = [...within, this.command, 'agent', '--config', this.configPath, ...flags]
     return this.settings.place.spawn(argv, { env })
   }
 

@@ -9,6 +9,7 @@ import type { BpfMap, Layout } from '#native'
 import type { Config } from '../config/schema.ts'
 import { SluiceError } from '../errors/error.ts'
 import { inodeOf } from '../hooks/attachment.ts'
+import { buildOf } from '../hooks/build.ts'
 import { CgroupHooks } from '../hooks/cgroup-hooks.ts'
 import { Lookups } from '../hooks/lookups.ts'
 import { type LoadedHooks, loadHooks } from '../hooks/objects.ts'
@@ -32,6 +33,8 @@ export interface Mended {
 }
 
 export class KernelSide {
+  /** Of the programs that it attaches. */
+  readonly build: string
   readonly maps: KernelMaps
   readonly entries: PodEntries
   readonly lookups: Lookups
@@ -50,6 +53,7 @@ export class KernelSide {
    */
   constructor(directory: string, pins: PinPaths, node: Node, config: Config) {
     requireOnlyLayout(pins)
+    this.build = buildOf(directory)
     for (const path of [pins.maps, pins.links]) mkdirSync(path, { recursive: true })
     mkdirSync(dirname(config.controlSocket), { recursive: true })
     const { steering, heartbeatStale, maxPods, maxConnections, ringBufferBytes } = config

@@ -22,6 +22,7 @@ export function agentReport({ parts, startedAt, addressesOf, facts }: StatusFact
     ...facts,
     startedAt,
     version,
+    build: kernel.build,
     source: config.source,
     cgroup2: node.cgroup2.path,
     counters: facts.counters(),

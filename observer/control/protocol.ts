@@ -50,6 +50,8 @@ export const agentStatus = z.discriminatedUnion('running', [
     running: z.literal(true),
     pid: z.number(),
     startedAt: z.string(),
+    /** Of the kernel programs that it has attached. */
+    build: z.string(),
     source: z.enum(['manifest', 'kubernetes']),
     /** Everything that existed at the start is dealt with. */
     ready: z.boolean(),

@@ -10,6 +10,8 @@ import { type PodStatus, podState, type RefusalEntry, type StatusReport } from '
 
 export interface ReportFacts {
   readonly version: string
+  /** Of the kernel programs. */
+  readonly build: string
   /** Unix milliseconds. */
   readonly startedAt: number
   readonly source: 'manifest' | 'kubernetes'
@@ -36,7 +38,15 @@ export function statusReport(facts: ReportFacts): StatusReport {
     facts
   return {
     version,
-    agent: { running: true, pid, startedAt: iso(startedAt), source, ready, problems: [...problems] },
+    agent: {
+      running: true,
+      pid,
+      startedAt: iso(startedAt),
+      build: facts.build,
+      source,
+      ready,
+      problems: [...problems]
+    },
     mode: facts.mode,
     paused: facts.paused,
     ztunnels: facts.ztunnels.map(({ pid: peer, cgroup, connectedAt }) => ({

@@ -63,7 +63,7 @@ function headText({ agent, mode, ztunnels, refusedZtunnels, version }: StatusRep
   const since = ageText(agent.startedAt, now)
   const ready = agent.ready ? 'ready' : 'not ready yet'
   const lines = [
-    `Agent ${version} (pid ${agent.pid}, source ${agent.source}) has run for ${since}: ${ready}.`
+    `Agent ${version}+${agent.build} (pid ${agent.pid}, source ${agent.source}) has run for ${since}: ${ready}.`
   ]
   for (const { pid, cgroup, connectedAt } of ztunnels) {
     lines.push(`ztunnel (pid ${pid}, ${cgroup}) has been connected for ${ageText(connectedAt, now)}.`)

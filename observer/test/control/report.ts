@@ -9,6 +9,7 @@ export const report: StatusReport = {
     running: true,
     pid: 4242,
     startedAt: '2026-01-02T00:00:00.000Z',
+    build: '0123456789ab',
     source: 'manifest',
     ready: true,
     problems: ['manifest /m/broken.yaml: line 3 is not YAML']

@@ -13,7 +13,7 @@ const plain = { terminal: false, colours: false }
 describe('status', () => {
   it('is plain where no terminal reads it', () => {
     expect(statusText(report, plain, now)).toMatchInlineSnapshot(`
-      "Agent 0.1.0 (pid 4242, source manifest) has run for 3h4m: ready.
+      "Agent 0.1.0+0123456789ab (pid 4242, source manifest) has run for 3h4m: ready.
       ztunnel (pid 77, /kubepods/podz) has been connected for 3h3m.
       Refused on the ZDS socket, because they are not ztunnel: 1.
       Problem: manifest /m/broken.yaml: line 3 is not YAML
