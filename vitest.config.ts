@@ -45,6 +45,17 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 300_000
         }
+      },
+      {
+        extends: true,
+        test: {
+          name: 'cluster-figures',
+          include: ['e2e/cluster/**/*.figures.ts'],
+          globalSetup: 'e2e/cluster/setup.ts',
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000
+        }
       }
     ]
   }

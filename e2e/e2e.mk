@@ -42,7 +42,9 @@ build/e2e/until build/e2e/programs build/e2e/spawn: build/e2e/%: e2e/bench/%.c e
 # directory of .tools/cluster that carries the module's content in its name.
 CLUSTER_PACKAGES_STAMP := .tools/cluster/packages-$(call content,.ci/packages-cluster)
 
-.PHONY: setup-cluster cluster-up cluster-down test-cluster
+CLUSTER_TESTABLE := build/xds_pb.ts build image $(E2E_BINARIES)
+
+.PHONY: setup-cluster cluster-up cluster-down test-cluster bench-cluster
 
 $(CLUSTER_PACKAGES_STAMP): .ci/install-packages
 	.ci/install-packages .ci/packages-cluster
@@ -61,6 +63,10 @@ build/xds_pb.ts: e2e/cluster/xds/xds.proto buf.gen.yaml | $(SETUP)
 	buf generate $(<D) --template buf.gen.yaml --output .
 	@touch $@
 
-test-cluster: setup-cluster build/xds_pb.ts build image $(E2E_BINARIES) ## Run the tests on a Kubernetes node; KUBECONFIG: on another cluster (root)
+test-cluster: setup-cluster $(CLUSTER_TESTABLE) ## Run the tests on a Kubernetes node; KUBECONFIG: on another cluster (root)
 	@mkdir -p reports
-	$(VITEST) --project cluster --outputFile.json=reports/cluster.json $(ARGS)
+	$(VITEST) --project cluster --outputFile.json=reports/cluster.json $(ARGS); status=$$?; \
+		echo $$status >reports/cluster.exit; exit $$status
+
+bench-cluster: setup-cluster $(CLUSTER_TESTABLE) ## Print the figures of a Kubernetes node (root)
+	vitest run --project cluster-figures --disable-console-intercept $(ARGS)

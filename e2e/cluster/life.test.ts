@@ -97,11 +97,13 @@ describe('a Job', () => {
     const [connected = ''] = (await pod.log()).split('\n')
     const { local } = JSON.parse(connected) as { local: string }
     await scene.ztunnel.waitFor({ direction: 'outbound', src: local })
-    await until(
+    const report = await until(
       'the agent has let go of it',
-      async () => (await scene.sluice.status()).pods.find(({ name }) => name === pod.name)?.state ?? 'none',
-      (state) => ['none', 'outside'].includes(state)
+      async () => (await scene.sluice.status()).pods.find(({ name }) => name === pod.name),
+      (found) => found === undefined || found.reason.includes('has ended'),
+      { everyMs: 500 }
     )
+    expect(['known', 'outside', undefined]).toContain(report?.state)
   })
 })
 
