@@ -6,6 +6,7 @@
 import type { Membership } from '../membership/membership.ts'
 import { sameTraits } from '../membership/traits.ts'
 import type { Effect, Input } from './effect.ts'
+import { failed } from './failure.ts'
 import { inspected } from './inspected.ts'
 import { podRef } from './pod.ts'
 import {
@@ -15,14 +16,12 @@ import {
   enter,
   forget,
   inFlight,
+  leaveAgain,
   locate,
   type Step,
   settle
 } from './settle.ts'
 import type { Phase, PodState } from './state.ts'
-
-const FIRST_RETRY_MS = 100
-const LAST_RETRY_MS = 5_000
 
 export function step(state: PodState, input: Input, circumstances: Circumstances): Step {
   if ('epoch' in input && input.epoch !== state.epoch) return { state, effects: [] }
@@ -217,22 +216,8 @@ function enrolFailed(state: PodState, error: string, circumstances: Circumstance
   return failed(enter(state, phase, circumstances), error)
 }
 
-/** Announced once, tried again ever more seldom. */
-function failed(state: PodState, error: string): Step {
-  const delayMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** state.attempts)
-  const what = state.phase === 'leaving' ? 'stays' : 'failed'
-  const news: readonly Effect[] = state.lastError === error ? [] : [{ do: 'announce', what, message: error }]
-  return {
-    state: { ...state, lastError: error, attempts: state.attempts + 1 },
-    effects: [...news, { do: 'retry-later', delayMs, epoch: state.epoch }]
-  }
-}
-
 function retry(state: PodState, circumstances: Circumstances): Step {
-  if (state.phase === 'leaving') {
-    const epoch = state.epoch + 1
-    return { state: { ...state, epoch }, effects: [{ do: 'leave', epoch }] }
-  }
+  if (state.phase === 'leaving') return leaveAgain(state)
   if (state.membership?.decision !== 'in' || state.cgroup === undefined) return { state, effects: [] }
   const again: Phase = state.verdict === 'held' ? 'held' : 'joining'
   return locate(state.verdict === 'steer' ? state : enter(state, again, circumstances))

@@ -90,6 +90,11 @@ export function leave(state: PodState, circumstances: Circumstances): Step {
   return { state: next, effects: [{ do: 'leave', epoch }] }
 }
 
+export function leaveAgain(state: PodState): Step {
+  const epoch = state.epoch + 1
+  return { state: { ...state, epoch }, effects: [{ do: 'leave', epoch }] }
+}
+
 export function forget(state: PodState, circumstances: Circumstances): Step {
   const { epoch, cgroup, netns } = state
   const next: PodState = {
