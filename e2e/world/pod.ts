@@ -26,6 +26,8 @@ export interface PodOptions {
   readonly layout?: Partial<CgroupLayout>
   readonly uid?: string
   readonly hostNetwork?: boolean
+  /** A port that the kubelet is to probe. */
+  readonly probe?: number
   readonly runtimeClass?: string
   readonly phase?: string
   /** Default true: manifest, cgroup, network namespace, sandbox process, in this order. False: do it yourself. */
@@ -107,7 +109,13 @@ export class Pod extends Place implements Described {
         serviceAccountName: options.serviceAccount ?? name,
         ...(options.hostNetwork ? { hostNetwork: true } : {}),
         ...(options.runtimeClass ? { runtimeClassName: options.runtimeClass } : {}),
-        containers: [{ name: 'app', image: 'app' }]
+        containers: [
+          {
+            name: 'app',
+            image: 'app',
+            ...(options.probe ? { livenessProbe: { tcpSocket: { port: options.probe } } } : {})
+          }
+        ]
       },
       status: {
         phase: options.phase ?? 'Running',

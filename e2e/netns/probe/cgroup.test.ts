@@ -128,3 +128,29 @@ describe('kubelet.exempt: false', () => {
     expect(await isExempt(node, node.world.kubelet)).toBe(false)
   })
 })
+
+describe('a program that joins the kubelet’s cgroup later', () => {
+  const node = mesh({
+    enrolled: ['app'],
+    agent: ({ prefix }) => ({
+      config: { verifyInterval: '300ms', kubelet: { cgroup: `/${prefix}/kubelet.service` } }
+    })
+  })
+  beforeAll(() => node.pod('app').serve(PORT))
+
+  it('ends the exemption and is named, until it is gone', async () => {
+    const { kubelet, host } = node.world
+    const first = kubelet.spawn([DIAL, 'pause'])
+    await first.waitForEvent('paused')
+    await untilExempt(node, kubelet)
+    const joining = host.spawn(['sleep', '600'])
+    await kubelet.adopt(joining.pid)
+    await untilExempt(node, kubelet, false)
+    expect(refusals(node).join('\n')).toMatch(/also holds .*sleep/)
+    const { agent } = await node.report()
+    expect(agent.problems).toContainEqual(expect.stringContaining('probes of the kubelet are not exempt'))
+    await joining.stop()
+    await untilExempt(node, kubelet)
+    await first.stop()
+  })
+})
