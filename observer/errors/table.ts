@@ -47,8 +47,7 @@ export const ERRORS = {
   },
   SLUICE_ERR_KUBERNETES_CONFIG: {
     message: 'configuration of the API server ({path}) cannot be used',
-    remedy:
-      'run the agent in a pod with a service account, or name a kubeconfig file with kubernetes.kubeconfig'
+    remedy: 'run the agent in a pod, or name a kubeconfig file with kubernetes.kubeconfig'
   },
   SLUICE_ERR_KUBERNETES_DENIED: {
     message: 'API server {server} denies access to {resource}',

@@ -5,7 +5,8 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
-import { ApiServer, type Stored } from '../../../observer/test/kubernetes/api-server.ts'
+import type { Stored } from '../../../observer/test/kubernetes/answers.ts'
+import { ApiServer } from '../../../observer/test/kubernetes/api-server.ts'
 import { Authority } from '../../../observer/test/kubernetes/authority.ts'
 import {
   NAMESPACES,

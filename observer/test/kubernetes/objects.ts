@@ -4,7 +4,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import type { Stored } from './api-server.ts'
+import type { Stored } from './answers.ts'
 import type { Authority } from './authority.ts'
 
 export const PODS = '/api/v1/pods'
