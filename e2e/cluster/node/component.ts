@@ -27,14 +27,18 @@ export function logFile(state: ClusterState, name: string): string {
   return within(state, 'logs', `${name}.log`)
 }
 
-/** Its process, if it is alive. */
+/** Its process, if it is alive. A child of ours that nobody has waited for yet is not. */
 export function processOf(state: ClusterState, name: string): number | undefined {
   const file = pidFile(state, name)
   if (!existsSync(file)) return undefined
-  const pid = Number(readFileSync(file, 'utf8'))
-  return existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`).length > 0
-    ? pid
-    : undefined
+  const pid = readFileSync(file, 'utf8')
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+    return /^State:\s+[ZX]/m.test(status) ? undefined : Number(pid)
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw error
+  }
 }
 
 function lastLines(state: ClusterState, name: string): string {
