@@ -26,7 +26,6 @@ export interface Facts {
   readonly standings: Standings
   readonly presences: Presences
   readonly ztunnelKills: readonly Kill[]
-  readonly agentKills: readonly Kill[]
   readonly witness: Witness
 }
 
@@ -96,16 +95,8 @@ function excuse(call: Call, facts: Facts, standing: ReadonlySet<string>): Verdic
   if (standing.has('gone')) return 'ended pod'
   if (standing.has('held') && call.failure === 'ECONNREFUSED') return 'new pod'
   if (facts.ztunnelKills.some((kill) => overlap(call, kill))) return 'ztunnel killed'
-  return wasAbandoned(call, facts) ? 'nobody there' : 'failed'
-}
-
-/** The parked listener dies with the agent: while it does, nobody may be there for less than a look sees. */
-function wasAbandoned(call: Call, { presences, agentKills }: Facts): boolean {
   const { pod, at, end } = call
-  if (presences.during(pod, at, end).has('nobody')) return true
-  return agentKills.some(
-    (kill) => overlap(call, kill) && presences.during(pod, kill.from, kill.to).has('parked')
-  )
+  return facts.presences.lacked(pod, at, end) ? 'nobody there' : 'failed'
 }
 
 function overlap({ at, end }: Call, { from, to }: Kill): boolean {

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { type ListenerKey, listener_slot, ztunnel_port } from '#contract'
 import { BpfMap, BpfObject } from '#native'
 
-/** ztunnel; the agent's parked listener, which lets SYNs wait; nobody, so that SYNs are refused. */
-export type Presence = 'ztunnel' | 'parked' | 'nobody'
+/** ztunnel; the agent's parked listener, which lets SYNs wait; both; nobody, so that SYNs are refused. */
+export type Presence = 'both' | 'ztunnel' | 'parked' | 'nobody'
 
 const CONTRACT = join(import.meta.dirname, '../../build/kernel/contract.bpf.o')
 const PORTS = [ztunnel_port.ZTUNNEL_OUTBOUND, ztunnel_port.ZTUNNEL_INBOUND, ztunnel_port.ZTUNNEL_HBONE]
@@ -47,18 +47,28 @@ export class Presences {
     const netns = this.#cookies.get(pod)
     if (netns === undefined) return 'nobody'
     const has = (slot: number) => PORTS.every((port) => this.#map.get({ netns, port, slot }) !== undefined)
-    if (has(listener_slot.SLOT_ZTUNNEL) || has(listener_slot.SLOT_UPGRADE)) return 'ztunnel'
-    return has(listener_slot.SLOT_PARKED) ? 'parked' : 'nobody'
+    const parked = has(listener_slot.SLOT_PARKED)
+    if (has(listener_slot.SLOT_ZTUNNEL) || has(listener_slot.SLOT_UPGRADE)) return parked ? 'both' : 'ztunnel'
+    return parked ? 'parked' : 'nobody'
   }
 
-  /** All that was there at some time from `from` to `to`, as far as anybody looked. */
-  during(pod: string, from: number, to: number): ReadonlySet<Presence> {
+  /** Whether ztunnel listens for the pod now. */
+  serves(pod: string): boolean {
+    const presence = this.now(pod)
+    return presence === 'ztunnel' || presence === 'both'
+  }
+
+  /** Whether nobody may have been there at some time from `from` to `to`. */
+  lacked(pod: string, from: number, to: number): boolean {
     const changes = this.#changes.get(pod) ?? []
-    const there = changes.filter(({ after }, index) => {
+    return changes.some(({ after, before, to: presence }, index) => {
       const until = changes[index + 1]?.before ?? Number.POSITIVE_INFINITY
-      return after <= to && until >= from
+      if (presence === 'nobody') return after <= to && until >= from
+      // One alone gave way to the other alone between two looks: perhaps with a moment without either.
+      const former = changes[index - 1]?.to
+      const swapped = [former, presence].every((each) => each === 'ztunnel' || each === 'parked')
+      return swapped && after <= to && before >= from
     })
-    return new Set(there.map(({ to: presence }) => presence))
   }
 
   #look(): void {
