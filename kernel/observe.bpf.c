@@ -169,9 +169,8 @@ int BPF_PROG(handle_rmdir, struct cgroup *cgroup, const char *path)
 	return 0;
 }
 
-/* How far below its pod's cgroup a process is looked for: containers nest a few levels, systemd in one a few more. */
 enum {
-	NESTED_LEVELS = 64,
+	NESTED_LEVELS = 64, /* so far below its pod's cgroup a process is looked for */
 };
 
 /*

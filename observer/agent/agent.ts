@@ -82,9 +82,8 @@ export class Agent {
     this.#zds.beforeFirstAdd = async (ztunnel) => kernel.admitZtunnel(ztunnel)
     const listeners = new Listeners(kernel.maps.listener, () => this.#ztunnels)
     const shared = { entries: kernel.entries, lookups: kernel.lookups, listeners, log }
-    const chosen = { steering, drainTimeout, establishedConnections, holdWarning }
+    const chosen = { ...shared, steering, drainTimeout, establishedConnections, holdWarning }
     this.#reconciler = new Reconciler({
-      ...shared,
       ...chosen,
       zds: this.#zds,
       hostInode: node.hostNetns.inode,

@@ -72,8 +72,7 @@ export const ERRORS = {
   },
   SLUICE_ERR_NETNS_ROUTING: {
     message: "pod's own policy routing conflicts with ours: {found}",
-    remedy:
-      'change the rule in the pod, or set steering.priority, steering.mark or steering.table so that they do not meet'
+    remedy: 'change the rule, or set steering.priority, steering.mark or steering.table apart from it'
   },
   SLUICE_ERR_NETNS_PREPARE: {
     message: 'rules and routes of the pod cannot be made',
