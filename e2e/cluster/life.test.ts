@@ -79,10 +79,10 @@ describe('a Job', () => {
       spec: {
         template: {
           metadata: { labels: { app: 'once' } },
-          spec: {
-            ...appSpec('once', { command: ['dial', 'connect', address, '8080', '--each'] }),
-            restartPolicy: 'Never'
-          }
+          spec: appSpec('once', {
+            command: ['dial', 'connect', address, '8080', '--each'],
+            spec: { restartPolicy: 'Never' }
+          })
         }
       }
     })

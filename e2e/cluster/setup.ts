@@ -60,7 +60,7 @@ async function furnish(project: TestProject, { kubeconfig, state }: Cluster): Pr
   project.provide('state', state)
   await importSluice(state)
   const api = new Api(kubeconfig)
-  const mesh = await Mesh.start(api, new CommandLine('kubectl', kubeconfig), state.network.api)
+  const mesh = await Mesh.start(api, new CommandLine('kubectl', kubeconfig), state)
   tell(`ztunnel: ${process.env.ZTUNNEL_BIN || 'the stand-in'}`)
   return async () => {
     await mesh.close()

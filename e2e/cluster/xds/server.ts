@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A control plane for ztunnel: aggregated delta discovery (gRPC over HTTP/2) of whatever it is told.
 
-import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema } from '#xds'
@@ -10,8 +10,14 @@ import type { XdsResource } from './resources.ts'
 
 const METHOD = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources'
 
+/** PEM. */
+export interface Identity {
+  readonly cert: Buffer
+  readonly key: Buffer
+}
+
 export class XdsServer {
-  readonly #server: Http2Server
+  readonly #server: Http2SecureServer
   /** By type and name. */
   readonly #resources = new Map<string, Map<string, XdsResource>>()
   /** Streams with the types that each has subscribed to. */
@@ -19,8 +25,8 @@ export class XdsServer {
   readonly #refusals: string[] = []
   #nonce = 0
 
-  private constructor() {
-    this.#server = createServer()
+  private constructor(identity: Identity) {
+    this.#server = createSecureServer(identity)
     this.#server.on('stream', (stream, headers) => {
       if (headers[':path'] === METHOD) this.#serve(stream)
       else
@@ -31,9 +37,9 @@ export class XdsServer {
     })
   }
 
-  /** Listens on a free port of an address. */
-  static async listen(address: string): Promise<XdsServer> {
-    const server = new XdsServer()
+  /** Listens on a free port of an address. ztunnel speaks to nobody without TLS. */
+  static async listen(address: string, identity: Identity): Promise<XdsServer> {
+    const server = new XdsServer(identity)
     await new Promise<void>((resolve, reject) => {
       server.#server.once('error', reject)
       server.#server.listen(0, address, resolve)
@@ -43,7 +49,7 @@ export class XdsServer {
 
   get url(): string {
     const { address, port } = this.#server.address() as AddressInfo
-    return `http://${address}:${port}`
+    return `https://${address}:${port}`
   }
 
   /** What ztunnel refused of what it was told. */
