@@ -11,7 +11,12 @@ import { endpoint, expectSteered } from '../setup/route.ts'
 const PORT = 8080
 const BELOW = [10, 40, 70]
 
-const node = mesh({ enrolled: ['app'], outsiders: ['server'], agent: { config: { scanInterval: '0s' } } })
+const node = mesh({
+  enrolled: ['app'],
+  outsiders: ['server'],
+  agent: { config: { scanInterval: '0s' } },
+  ztunnel: { standIn: true }
+})
 const server = () => node.outsider('server')
 
 beforeAll(() => server().serve(PORT))
