@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The node's network: one bridge, and for each pod a network namespace with a veth into it.
 
-import type { Subnets } from './name.ts'
+import { type Subnets, uniqueMac } from './name.ts'
 import { must } from './running.ts'
 
 export interface Addresses {
@@ -26,7 +26,7 @@ export class Bridge {
 
   async open(): Promise<void> {
     const { name } = this
-    await must(['ip', 'link', 'add', name, 'type', 'bridge', 'mcast_snooping', '0'])
+    await must(['ip', 'link', 'add', name, 'address', uniqueMac(), 'type', 'bridge', 'mcast_snooping', '0'])
     const commands = [
       `addr add ${this.ipv4}/${this.#subnets.ipv4Length} dev ${name}`,
       `addr add ${this.ipv6}/${this.#subnets.ipv6Length} dev ${name} nodad`,

@@ -37,3 +37,11 @@ export function chooseSubnets(): Subnets {
 function hextet(digits: string): string {
   return Number.parseInt(digits, 16).toString(16)
 }
+
+/**
+ * For a bridge: one that is given no address takes that of a port, another whenever a pod comes or goes, and pods then
+ * send to the former one until they ask again, half a minute later.
+ */
+export function uniqueMac(): string {
+  return ['02', ...(randomBytes(5).toString('hex').match(/../g) ?? [])].join(':')
+}

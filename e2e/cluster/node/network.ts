@@ -2,9 +2,8 @@
 // The addresses of a cluster: one bridge that is the node's address, the pods' gateway, and the API server's. There is
 // no kube-proxy: the first service address, which every client of the API dials, is an address of the node itself.
 
-import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { chooseSubnets } from '../../world/name.ts'
+import { chooseSubnets, uniqueMac } from '../../world/name.ts'
 
 export interface Network {
   readonly bridge: string
@@ -36,18 +35,10 @@ export function chooseNetwork(prefix: string): Network {
   }
 }
 
-/**
- * A bridge that is given none takes that of a port, another whenever a pod comes or goes; pods then send to the former
- * one until they ask again, half a minute later.
- */
-function ownAddress(): string {
-  return ['02', ...(randomBytes(5).toString('hex').match(/../g) ?? [])].join(':')
-}
-
 /** Commands of `ip -batch` that make the bridge. */
 export function bridgeCommands({ bridge, node, api }: Network): string[] {
   return [
-    `link add ${bridge} address ${ownAddress()} type bridge mcast_snooping 0`,
+    `link add ${bridge} address ${uniqueMac()} type bridge mcast_snooping 0`,
     ...node.map(
       (address) => `addr add ${address}/${address.includes(':') ? '112 nodad' : '21'} dev ${bridge}`
     ),
