@@ -88,7 +88,11 @@ describe('agent', () => {
     const kubeconfig = join(directory, 'none')
     const sockets = ['--control-socket', join(directory, 's'), '--zds.socket', join(directory, 'z')]
     const { status, stderr } = sluice([
-      ...['agent', '--source', 'kubernetes', '--kubernetes.kubeconfig', kubeconfig],
+      'agent',
+      '--source',
+      'kubernetes',
+      '--kubernetes.kubeconfig',
+      kubeconfig,
       ...sockets
     ])
     expect(status).toBe(2)

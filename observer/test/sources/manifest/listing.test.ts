@@ -20,7 +20,7 @@ function listing(...looks: (readonly string[] | Error)[]) {
     if (event.kind === 'problem') told.push(`problem ${event.origin}: ${event.error.message}`)
     else if (event.kind === 'mended') told.push(`mended ${event.origin}`)
   })
-  made.again$.subscribe((change) => told.push(`again ${String(change)}`))
+  made.again$.subscribe((change) => told.push(change === 'all' ? 'again all' : `again ${change.name}`))
   return { made, told, scheduler }
 }
 
