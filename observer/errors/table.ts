@@ -70,6 +70,10 @@ export const ERRORS = {
     message: 'sysctls are read-only and cannot be made writable',
     remedy: 'the agent needs CAP_SYS_ADMIN, and no AppArmor profile that forbids mounts'
   },
+  SLUICE_ERR_NETNS_READ: {
+    message: 'rules, routes and firewall of the pod cannot be read',
+    remedy: 'the agent needs CAP_NET_ADMIN and CAP_SYS_ADMIN'
+  },
   SLUICE_ERR_NETNS_ROUTING: {
     message: "pod's own policy routing conflicts with ours: {found}",
     remedy: 'change the rule, or set steering.priority, steering.mark or steering.table apart from it'

@@ -7,7 +7,7 @@ import { SluiceError } from '../errors/error.ts'
 import type { PodAddresses } from '../maps/pod-entries.ts'
 import { routingConflicts } from './conflict.ts'
 import type { Drift } from './drift.ts'
-import { Inspector, type Verified } from './inspection.ts'
+import { type Inspection, Inspector, type Verified } from './inspection.ts'
 import { istioTables } from './leftover.ts'
 import { type NetnsPlan, planNetns, type Steering } from './plan.ts'
 import { Routing } from './routing.ts'
@@ -73,11 +73,11 @@ export class PodNetns {
 
   /**
    * Two who steer one pod break each other: better that the second does not begin.
-   * @throws SluiceError SLUICE_ERR_NETNS_ISTIO, SLUICE_ERR_NETNS_ROUTING
+   * @throws SluiceError SLUICE_ERR_NETNS_ISTIO, SLUICE_ERR_NETNS_ROUTING, SLUICE_ERR_NETNS_READ
    */
   async refuseConflicts(): Promise<void> {
     this.#inspector.doubt()
-    const { rules, routes, tables } = await this.#exclusive(() => this.#inspector.look([]))
+    const { rules, routes, tables } = await this.#exclusive(() => this.#inspect())
     const istio = istioTables(tables)
     if (istio.length > 0) throw new SluiceError('SLUICE_ERR_NETNS_ISTIO', { found: istio.join(', ') })
     const conflicts = routingConflicts(this.#steering, rules, routes)
@@ -98,6 +98,14 @@ export class PodNetns {
       if (ipv4 === undefined && ipv6 === undefined) throw new SluiceError('SLUICE_ERR_NETNS_NO_ADDRESS')
       return this.#routing.make(this.#planned(), adopted)
     })
+  }
+
+  async #inspect(): Promise<Inspection> {
+    try {
+      return await this.#inspector.look([])
+    } catch (error) {
+      throw new SluiceError('SLUICE_ERR_NETNS_READ', {}, error)
+    }
   }
 
   #planned(): NetnsPlan {

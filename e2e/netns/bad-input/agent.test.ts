@@ -132,7 +132,7 @@ describe('an agent on a machine that lacks something', () => {
     const failed = await limited.waitFor(({ event }) => event === 'failed')
     expect(failed).toMatchObject({
       pod: 'default/bystander',
-      reason: expect.stringMatching(/rules and routes of the pod cannot be made.*CAP_NET_ADMIN/)
+      reason: expect.stringMatching(/rules, routes and firewall of the pod cannot be read.*CAP_NET_ADMIN/)
     })
     await limited.stop()
   })
