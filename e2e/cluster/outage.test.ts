@@ -8,9 +8,8 @@ import { until } from './kube/until.ts'
 import { Carried } from './mesh/carried.ts'
 import { AMBIENT, MODE } from './mesh/names.ts'
 import { Talker } from './mesh/talker.ts'
-import { startComponent, stopComponent } from './node/component.ts'
-import { apiserver } from './node/control-plane.ts'
 import { cutConnections } from './node/cut.ts'
+import { restartApiServer } from './node/restart.ts'
 import { openScene } from './scene.ts'
 
 const scene = openScene()
@@ -35,9 +34,7 @@ describe('the API server', () => {
     const talker = await Talker.start(namespace, 'restarted', address, scene.ztunnel)
     await carried.joined(talker.pod)
     const before = await talker.goesOn(0)
-    await stopComponent(scene.state, 'kube-apiserver')
-    await sleep(5000)
-    await startComponent(scene.state, apiserver(scene.state))
+    await restartApiServer(scene.state, 5000)
     expect(await talker.expectCarried(before)).toBeGreaterThan(20)
     await talker.pod.annotate(AMBIENT, 'false')
     await carried.left(talker.pod)

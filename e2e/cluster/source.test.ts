@@ -20,6 +20,7 @@ import { uniquePrefix } from '../world/name.ts'
 import type { TestNamespace } from './kube/namespace.ts'
 import { until } from './kube/until.ts'
 import { AMBIENT, MODE, REDIRECTION } from './mesh/names.ts'
+import { restartApiServer } from './node/restart.ts'
 import { openScene } from './scene.ts'
 
 const COUNT = 250
@@ -148,6 +149,8 @@ describe('the source', () => {
   })
 
   it('is told by 410 that a version is forgotten', async () => {
+    // A young API server remembers everything; one that begins anew knows nothing of before.
+    if (scene.state !== null) await restartApiServer(scene.state)
     const watch$ = watching(api, podsOf(nodeName), '1', { random: () => 0, scheduler: asyncScheduler })
     const failure = await new Promise((resolve, reject) => {
       watch$.subscribe({ error: resolve, complete: () => reject(new Error('no failure')) })

@@ -128,7 +128,9 @@ export function controllerManager(state: ClusterState): Component {
     'root-ca-file': certificate(state, 'ca.crt'),
     'kube-api-qps': '200',
     'kube-api-burst': '400',
-    'use-service-account-credentials': 'true'
+    'use-service-account-credentials': 'true',
+    // It ends pods of nodes that do not exist, which is what the source is tested with.
+    controllers: '*,-pod-garbage-collector-controller'
   }
   return {
     name: 'kube-controller-manager',
