@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { copyFile, rmdir } from 'node:fs/promises'
+import { copyFile, readlink, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { DIAL, Place } from '../../world/place.ts'
@@ -125,7 +125,7 @@ describe('kubelet.exempt: false', () => {
     const config = { kubelet: { exempt: false } }
     const agent = await node.world.agent({ config })
     await agent.untilPod(node.pod('app'), 'enrolled')
-    expect(await isExempt(node, node.world.kubelet)).toBe(false)
+    await untilExempt(node, node.world.kubelet, false)
   })
 })
 
@@ -144,6 +144,7 @@ describe('a program that joins the kubelet’s cgroup later', () => {
     await first.waitForEvent('paused')
     await untilExempt(node, kubelet)
     const joining = host.spawn(['sleep', '600'])
+    await expect.poll(() => readlink(`/proc/${joining.pid}/exe`)).toMatch(/sleep|coreutils/)
     await kubelet.adopt(joining.pid)
     await untilExempt(node, kubelet, false)
     expect(refusals(node).join('\n')).toMatch(/also holds .*sleep/)
