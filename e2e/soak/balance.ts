@@ -49,12 +49,15 @@ function mapSizes(directory: string): [string, number][] {
   })
 }
 
+/** Files that the agent just reads. Node reads certificates on a thread, which its own exec may leave one open of. */
+const READ = ['/proc/', '/etc/ssl/']
+
 /** Of the agent, by what they lead to: "socket", "anon-inode:bpf-map"; without files that it just reads. */
 function descriptors(pid: number, except: ReadonlySet<string>): [string, number][] {
   const counts = new Map<string, number>()
   for (const fd of readdirSync(`/proc/${pid}/fd`)) {
     const target = targetOf(`/proc/${pid}/fd/${fd}`)
-    if (target === undefined || target.startsWith('/proc/') || except.has(target)) continue
+    if (target === undefined || READ.some((path) => target.startsWith(path)) || except.has(target)) continue
     const kind = `descriptors ${kindOf(target)}`
     counts.set(kind, (counts.get(kind) ?? 0) + 1)
   }
