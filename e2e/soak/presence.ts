@@ -60,6 +60,8 @@ export class Presences {
 
   /** Whether nobody may have been there at some time from `from` to `to`. */
   lacked(pod: string, from: number, to: number): boolean {
+    // A connection is judged as it ends, which may be before the next look.
+    this.#look()
     const changes = this.#changes.get(pod) ?? []
     return changes.some(({ after, before, to: presence }, index) => {
       const until = changes[index + 1]?.before ?? Number.POSITIVE_INFINITY
