@@ -4,7 +4,7 @@
 import { existsSync, rmdirSync, rmSync, unlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { Logger } from 'pino'
-import { Link, NativeError, Netns } from '#native'
+import { BpfMap, Link, NativeError, Netns } from '#native'
 import type { Config } from './config/schema.ts'
 import { causeText } from './errors/error.ts'
 import { pinnedNames, pinnedVersions, pinPaths } from './maps/pin-paths.ts'
@@ -61,23 +61,27 @@ function inodeOf(path: string): number | undefined {
   }
 }
 
-/** Namespaces that an agent with pins of its own looks after. */
-function othersNetns({ bpffs, pinDirectory }: Config): ReadonlySet<number> {
+/** Cookies of the namespaces that agents with pins of their own look after, from the first step of an enrolment on. */
+function othersNetns({ bpffs, pinDirectory }: Config): ReadonlySet<bigint> {
   const others = pinnedNames(bpffs).filter((name) => name !== basename(pinDirectory))
   const versions = others.flatMap((name) => pinnedVersions(join(bpffs, name)))
-  return new Set(versions.flatMap(({ links }) => lookupNetns(links)))
+  return new Set(versions.flatMap(({ maps }) => knownNetns(join(maps, 'netns_pod'))))
+}
+
+function knownNetns(path: string): bigint[] {
+  if (!existsSync(path)) return []
+  using map = BpfMap.openPinned<bigint, unknown>(path)
+  return map.keys()
 }
 
 /** @param own namespaces whose lookup was ours; those that lost theirs are found by what is in them */
 async function restoreAll(config: Config, own: ReadonlySet<number>, log: Logger): Promise<number> {
   const all = everyNetns()
-  const others = othersNetns(config)
   const lost = [...own].filter((inode) => !all.has(inode))
   if (lost.length > 0)
     log.warn({ netns: lost }, 'network namespaces have no process and no name: they were skipped')
   let restored = 0
   for (const [inode, path] of all) {
-    if (others.has(inode)) continue
     try {
       if (await restore(path, config)) restored++
     } catch (error) {
@@ -94,10 +98,13 @@ function isGone(error: unknown): boolean {
 }
 
 /** @returns whether there was anything */
-async function restore(path: string, { steering }: Config): Promise<boolean> {
+async function restore(path: string, config: Config): Promise<boolean> {
+  const { steering } = config
   using netns = Netns.open(path)
   const traces = await tracesIn(netns, steering)
   if (traces === undefined) return false
+  const [cookie] = await netns.run([{ op: 'cookie' }])
+  if (othersNetns(config).has(cookie)) return false
   makeSysctlsWritable()
   const ipv6Supported = existsSync('/proc/sys/net/ipv6')
   const { sysctls } = planNetns(steering, { ipv4: undefined, ipv6: undefined, ipv6Supported })
