@@ -32,8 +32,17 @@ export class Acts {
     return this.#done
   }
 
-  /** Everything in its time; resolves when the last is over. @throws when one of them failed */
-  async play(happenings: readonly Happening[], lengthMs: number): Promise<void> {
+  /** Everything in its time; resolves when the last is over. @throws as soon as one of them fails */
+  play(happenings: readonly Happening[], lengthMs: number): Promise<void> {
+    const failure = Promise.withResolvers<never>()
+    return Promise.race([failure.promise, this.#play(happenings, lengthMs, failure.reject)])
+  }
+
+  async #play(
+    happenings: readonly Happening[],
+    lengthMs: number,
+    fail: (error: unknown) => void
+  ): Promise<void> {
     const began = Date.now()
     for (const happening of happenings) {
       await sleep(Math.max(0, began + happening.at - Date.now()))
@@ -42,7 +51,7 @@ export class Acts {
         const late = Date.now() - began - happening.at
         return happening.what.startsWith('kill') && late > TOO_LATE_MS ? undefined : this.#perform(happening)
       })
-      turn.catch(() => {})
+      turn.catch(fail)
       this.#turns.set(whose, turn)
     }
     await Promise.all(this.#turns.values())

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every connection, judged once: which way it took, whether it was to take it, and whose fault a failure is.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Presences } from './presence.ts'
 import type { Standings } from './standing.ts'
 import type { Call } from './traffic.ts'
@@ -31,6 +32,7 @@ export interface Facts {
 
 /** Telling which is which by its port alone needs some time around: clocks are read before and after the act. */
 const SLACK_MS = 5
+const JUDGED_AFTER_MS = 1_000
 /** The sockets of a process that is dead already are closed by a worker of the kernel, a little later. */
 const CLOSING_MS = 50
 
@@ -40,6 +42,7 @@ export class Ledger {
   readonly #counts = new Map<string, number>()
   readonly #from: number
   #until = Number.POSITIVE_INFINITY
+  #undecided = 0
 
   /** Takes connections that begin from now on. */
   constructor(facts: Facts) {
@@ -57,8 +60,22 @@ export class Ledger {
     return Math.min(this.#until, Date.now()) - this.#from
   }
 
+  /** Judged a little later, when everybody who looks from time to time has looked. */
   take(call: Call): void {
     if (call.at < this.#from || call.at >= this.#until) return
+    this.#undecided++
+    setTimeout(() => {
+      this.#undecided--
+      this.#enter(call)
+    }, JUDGED_AFTER_MS)
+  }
+
+  /** Waits for the last judgement. */
+  async judged(): Promise<void> {
+    while (this.#undecided > 0) await sleep(JUDGED_AFTER_MS)
+  }
+
+  #enter(call: Call): void {
     const verdict = judge(call, this.#facts)
     const { direction, family } = call
     const key = keyOf([verdict, direction, family])

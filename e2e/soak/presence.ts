@@ -74,13 +74,13 @@ export class Presences {
   }
 
   #look(): void {
-    const [after, before] = [this.#lookedAt, Date.now()]
-    this.#lookedAt = before
+    const after = this.#lookedAt
+    this.#lookedAt = Date.now()
     for (const pod of this.#cookies.keys()) {
       const changes = this.#changes.get(pod) ?? []
       const presence = this.now(pod)
       if (changes.at(-1)?.to === presence) continue
-      changes.push({ after, before, to: presence })
+      changes.push({ after, before: Date.now(), to: presence })
       this.#changes.set(pod, changes)
     }
   }

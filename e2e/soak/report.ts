@@ -14,7 +14,7 @@ export interface Outcome {
   readonly done: ReadonlyMap<string, number>
   readonly agentKills: number
   /** What happened about then. */
-  readonly around: (at: number) => string
+  readonly around: (call: Pick<Call, 'pod' | 'at'>) => string
   readonly planned: number
   readonly drift: Readonly<Record<string, number>>
   readonly leftovers: readonly string[]
@@ -49,7 +49,7 @@ export function reportText(outcome: Outcome): string {
   const happened = [...done].map(([what, count]) => `${what} ${count}`).join(', ')
   const faults = ledger.faults
     .slice(0, TOLD)
-    .map((fault) => `  ${JSON.stringify(fault)}\n    ${outcome.around(fault.at)}`)
+    .map((fault) => `  ${JSON.stringify(fault)}\n    ${outcome.around(fault)}`)
   return [
     `Soak: ${seconds} s with seed ${seed}, ${outcome.ztunnel}; ${rate} connections/s were asked for, ${perSecond} made.`,
     `Happened (${outcome.planned} were planned): ${happened}; agents killed: ${outcome.agentKills}.`,

@@ -46,6 +46,7 @@ export async function soak(world: World, seconds: number, seed: number): Promise
     }
     for (const name of FICKLE) if (stage.standings.now(name) !== 'member') await acts.join(name)
     const leftovers = await settled(stage, before)
+    for (const each of [main, control]) await each.judged()
     return {
       seed,
       seconds,
@@ -55,7 +56,7 @@ export async function soak(world: World, seconds: number, seed: number): Promise
       control,
       done: acts.done,
       agentKills: stage.agentKills.length,
-      around: (at) => stage.around(at),
+      around: (call) => stage.around(call),
       planned: schedule.happenings.length,
       drift: (await stage.agent.report())?.drift ?? {},
       leftovers,

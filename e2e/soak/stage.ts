@@ -14,7 +14,7 @@ import { startZtunnel, type Ztunnel } from '../ztunnel/launch.ts'
 import type { Kill } from './ledger.ts'
 import { Presences } from './presence.ts'
 import { Standings } from './standing.ts'
-import type { Target } from './traffic.ts'
+import type { Call, Target } from './traffic.ts'
 import { Witness } from './witness.ts'
 
 export const JOIN = 'sluice.mesh/ambient'
@@ -126,13 +126,14 @@ export class Stage {
     return kill(this.agent, this.agentKills)
   }
 
-  /** What happened to agent and ztunnel within a second around, in ms from there. */
-  around(at: number): string {
+  /** What happened to agent and ztunnel within a second around, and all that happened to the pod, in ms from there. */
+  around({ pod, at }: Pick<Call, 'pod' | 'at'>): string {
     const told = (who: string, kills: readonly Kill[]) =>
       kills
         .filter(({ from, to }) => from < at + 1000 && to > at - 1000)
         .map(({ from, to }) => `${who} killed at ${from - at}, dead at ${to - at}`)
-    return [...told('agent', this.agentKills), ...told('ztunnel', this.ztunnelKills)].join('; ')
+    const kills = [...told('agent', this.agentKills), ...told('ztunnel', this.ztunnelKills)]
+    return [...kills, `${pod}: ${this.standings.story(pod, at)}`].join('; ')
   }
 
   story(): string {

@@ -30,6 +30,12 @@ export class Standings {
     return this.#changes.get(pod)?.at(-1)?.to
   }
 
+  /** What became of the pod, in ms from a moment. */
+  story(pod: string, at: number): string {
+    const changes = this.#changes.get(pod) ?? []
+    return changes.map((change) => `${change.to} at ${change.at - at}`).join(', ')
+  }
+
   /** Everything that the pod was at some time from `from` to `to`. */
   during(pod: string, from: number, to: number): ReadonlySet<Standing> {
     const changes = this.#changes.get(pod) ?? []
