@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { version as node } from 'node:process'
+import { version as nodejs } from 'node:process'
 import { Gauge, type Registry } from 'prom-client'
 import { version } from '../cli/version.ts'
 import { MODES } from '../config/schema.ts'
@@ -11,9 +11,9 @@ export function agentMetrics(registry: Registry, facts: () => Facts): void {
   new Gauge({
     name: 'sluice_build_info',
     help: 'Always 1; the labels say which build runs.',
-    labelNames: ['version', 'node'],
+    labelNames: ['version', 'nodejs'],
     registers: [registry]
-  }).set({ version, node }, 1)
+  }).set({ version, nodejs }, 1)
   new Gauge({
     name: 'sluice_mode',
     help: '1 for the configured mode, 0 for the others.',

@@ -93,6 +93,14 @@ it('no two counters of connections share their labels', () => {
   expect(new Set(labels).size).toBe(labels.length)
 })
 
+it('no label is one that Prometheus gives to what it scrapes in a cluster', async () => {
+  const given = ['instance', 'job', 'node', 'namespace', 'pod', 'container', 'service', 'endpoint']
+  const series = [...(await scraper(factsOf)()).keys()].join('\n')
+  expect(series).toMatch(/sluice_build_info\{version="[^"]+",nodejs="v24[^"]+"\}/)
+  const labels = new Set([...series.matchAll(/[{,](\w+)="/g)].map(([, label]) => label))
+  expect(given.filter((label) => labels.has(label))).toEqual([])
+})
+
 it('docs/metrics.md is what the registry holds', () => {
   const page = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8')
   expect(page, 'run: node observer/metrics/reference.ts > docs/metrics.md').toBe(metricsReference())
