@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { ERRORS, type ErrorCode, type ErrorEntry } from './table.ts'
+import type { ErrorEntry } from './table/entry.ts'
+import { ERRORS, type ErrorCode } from './table.ts'
 
 /** An error that an operator can look up: `code` is stable, the message ends with its cause. */
 export class SluiceError extends Error {

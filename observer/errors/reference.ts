@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // node observer/errors/reference.ts > docs/errors.md
 
-import { ERRORS, type ErrorEntry } from './table.ts'
+import type { ErrorEntry } from './table/entry.ts'
+import { ERRORS } from './table.ts'
 
 const INTRODUCTION = `# Errors
 
-Generated from observer/errors/table.ts by \`node observer/errors/reference.ts\`: change it there.
+Generated from observer/errors/table/ by \`node observer/errors/reference.ts\`: change it there.
 
 Codes are stable: they do not change their meaning, and a code that is given up is not used again. A message ends
 with its cause, after a colon. Words in braces stand for what the message names.

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { SluiceError } from '../../errors/error.ts'
 import { errorReference } from '../../errors/reference.ts'
-import { ERRORS, type ErrorEntry } from '../../errors/table.ts'
+import type { ErrorEntry } from '../../errors/table/entry.ts'
+import { ERRORS } from '../../errors/table.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const read = (path: string) => readFileSync(`${root}/${path}`, 'utf8')
@@ -14,7 +15,7 @@ const entries = Object.entries<ErrorEntry>(ERRORS)
 
 const sources = globSync('observer/**/*.ts', {
   cwd: root,
-  exclude: ['observer/test/**', 'observer/errors/table.ts']
+  exclude: ['observer/test/**', 'observer/errors/table/**']
 })
 const used = new Set(sources.flatMap((path) => codesIn(read(path).replaceAll(/^\s*(\*|\/\/).*$/gm, ''))))
 
@@ -25,6 +26,11 @@ describe('the table of errors', () => {
 
   it('has no code that no source uses', () => {
     expect(entries.map(([code]) => code).filter((code) => !used.has(code))).toEqual([])
+  })
+
+  it('has each code once', () => {
+    const parts = globSync('observer/errors/table/*.ts', { cwd: root }).map(read).join('\n')
+    expect(codesIn(parts).toSorted()).toEqual(entries.map(([code]) => code).toSorted())
   })
 
   it.each(entries)('%s has a message of the agreed form', (code, { message, remedy }) => {
