@@ -69,4 +69,4 @@ test-cluster: setup-cluster $(CLUSTER_TESTABLE) ## Run the tests on a Kubernetes
 		echo $$status >reports/cluster.exit; exit $$status
 
 bench-cluster: setup-cluster $(CLUSTER_TESTABLE) ## Print the figures of a Kubernetes node (root)
-	vitest run --project cluster-figures --disable-console-intercept $(ARGS)
+	vitest run --project cluster-figures --disable-console-intercept=true $(ARGS)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// until ADDR PORT: the application in a pod that joins and leaves, measured without the start of a process. For each
-// line on stdin, "steered" or "plain", it dials until a connection is established that way, and tells when that was:
+// until ADDR PORT [PAUSE-US]: the application in a pod that joins and leaves, measured without the start of a process.
+// For each line on stdin, "steered" or "plain", it dials until a connection is established that way, and tells when:
 //   {"event": WORD, "ns": CLOCK_MONOTONIC as text, "attempts": N, "refused": N}
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -15,7 +15,7 @@
 #include "line.h"
 
 enum {
-	PAUSE = 100 * 1000,	/* ns between two attempts: on a small machine the agent needs the processor too */
+	PAUSE = 100,		/* µs between two attempts: on a small machine the agent needs the processor too */
 	PATIENCE = 10,		/* seconds */
 };
 
@@ -46,7 +46,7 @@ static int dial_once(const struct sockaddr_storage *target, unsigned long long *
 	return result;
 }
 
-static void answer(const char *word, const struct sockaddr_storage *target)
+static void answer(const char *word, const struct sockaddr_storage *target, long pause_us)
 {
 	unsigned long long established = 0, end = now() + PATIENCE * 1000000000ull;
 	int wanted = strcmp(word, "steered") == 0, result = -2;
@@ -55,7 +55,7 @@ static void answer(const char *word, const struct sockaddr_storage *target)
 	struct line line;
 
 	while (result != wanted && now() < end) {
-		struct timespec pause = { .tv_nsec = PAUSE };
+		struct timespec pause = { .tv_nsec = pause_us * 1000 };
 
 		if (attempts > 0)
 			nanosleep(&pause, NULL);
@@ -78,11 +78,11 @@ int main(int argc, char **argv)
 	struct sockaddr_storage target;
 	char word[64];
 
-	if (argc != 3 || !address_parse(argv[1], atoi(argv[2]), &target))
+	if (argc < 3 || argc > 4 || !address_parse(argv[1], atoi(argv[2]), &target))
 		return 2;
 	while (fgets(word, sizeof(word), stdin)) {
 		word[strcspn(word, "\n")] = 0;
-		answer(word, &target);
+		answer(word, &target, argc > 3 ? atol(argv[3]) : PAUSE);
 	}
 	return 0;
 }

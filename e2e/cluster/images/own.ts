@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The images of the tests: a pause container, an application (busybox and `dial`), the ztunnel.
+// The images of the tests: a pause container, an application (busybox, `dial` and `until`), the ztunnel.
 
 import { execFileSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
@@ -15,6 +15,8 @@ import type { TarEntry } from './tar.ts'
 
 export const APP_IMAGE = 'sluice.test/app:1'
 export const ZTUNNEL_IMAGE = 'sluice.test/ztunnel:1'
+
+const UNTIL = join(import.meta.dirname, '../../../build/e2e/until')
 
 const DIRECTORIES = ['bin', 'dev', 'etc', 'proc', 'run', 'sys', 'tmp', 'usr', 'var']
 
@@ -59,6 +61,7 @@ async function libraries(program: string): Promise<TarEntry[]> {
 async function images(): Promise<Image[]> {
   const base = DIRECTORIES.map(directory)
   const dial = await file('bin/dial', DIAL)
+  const until = await file('bin/until', UNTIL)
   const ztunnel = process.env.ZTUNNEL_BIN || STAND_IN
   const user: TarEntry = {
     path: 'etc/passwd',
@@ -68,7 +71,7 @@ async function images(): Promise<Image[]> {
   }
   return [
     { name: PAUSE_IMAGE, entrypoint: ['/bin/dial', 'pause'], files: [...base, dial] },
-    { name: APP_IMAGE, entrypoint: ['/bin/sh'], files: [...base, user, dial, ...(await busybox())] },
+    { name: APP_IMAGE, entrypoint: ['/bin/sh'], files: [...base, user, dial, until, ...(await busybox())] },
     {
       name: ZTUNNEL_IMAGE,
       entrypoint: ['/bin/ztunnel'],

@@ -105,6 +105,12 @@ export class Pod {
     return this.#kubectl.start(this.#execArguments(argv, container))
   }
 
+  /** As `start`, and it reads what is written to it. */
+  converse(argv: readonly (string | number)[]): Running {
+    const [exec = '', ...rest] = this.#execArguments(argv)
+    return this.#kubectl.start([exec, '--stdin', ...rest])
+  }
+
   /** The last line of `dial <args>` in the pod; a refused connection is a result. */
   async dial(...args: readonly (string | number)[]): Promise<Line> {
     const { lines, stdout, stderr } = await this.start(['dial', ...args]).finished()

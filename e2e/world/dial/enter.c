@@ -131,6 +131,7 @@ int command_pause(int argc, char **argv)
 	line_begin(&line);
 	line_text(&line, "event", "paused");
 	line_integer(&line, "pid", getpid());
+	line_integer(&line, "at", epoch_milliseconds());
 	line_end(&line);
 	sigwait(&signals, &signal);
 	return 0;

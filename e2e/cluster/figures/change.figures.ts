@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// A pod is annotated and un-annotated while it runs: from the request to its first connection on the other way.
+
+import { hrtime } from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it } from 'vitest'
+import type { Pod } from '../kube/pod.ts'
+import { AMBIENT, REDIRECTION } from '../mesh/names.ts'
+import { openScene } from '../scene.ts'
+import { print } from './figures.ts'
+
+const scene = openScene()
+
+const CHANGES = 100
+/** Between two connections of the application, µs: the node's servers need the processor too. */
+const PAUSE_US = 500
+/** The annotation changes when the application has been dialling for so long. */
+const DIALLING_MS = 20
+/** Until what a change leaves to do is done: an Event, ztunnel's answer to a Del. */
+const APART_MS = 300
+
+/** The application tells by its socket's mark which way a connection went. */
+function openChanging(pod: Pod, server: string) {
+  const application = pod.converse(['until', server, 8080, PAUSE_US])
+  return async (word: 'steered' | 'plain', annotation: 'true' | null): Promise<number> => {
+    const before = application.lines.length
+    application.write(`${word}\n`)
+    await sleep(DIALLING_MS)
+    const asked = hrtime.bigint()
+    await pod.annotate(AMBIENT, annotation)
+    const line = await application.waitFor((each) => application.lines.indexOf(each) >= before)
+    expect(line).toMatchObject({ event: word, refused: 0 })
+    await pod.until(
+      'told so',
+      ({ metadata }) =>
+        metadata?.annotations?.[REDIRECTION] === (annotation === null ? undefined : 'enabled'),
+      { everyMs: APART_MS }
+    )
+    await sleep(APART_MS)
+    return Number(BigInt(String(line.ns)) - asked) / 1e6
+  }
+}
+
+it('of a pod that is annotated and un-annotated', async ({ skip }) => {
+  if (scene.state === null) return skip("the pod's clock is not that of this machine")
+  await scene.sluice.install()
+  const namespace = await scene.namespace('changing')
+  const [server = ''] = await (await namespace.run('server')).addresses()
+  const change = openChanging(await namespace.run('changing', { command: ['dial', 'pause'] }), server)
+  const annotated: number[] = []
+  const unannotated: number[] = []
+  for (let count = 0; count < CHANGES; count++) {
+    annotated.push(await change('steered', 'true'))
+    unannotated.push(await change('plain', null))
+  }
+  print('annotate to first steered connection', annotated)
+  print('un-annotate to first plain connection', unannotated)
+})
