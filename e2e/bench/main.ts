@@ -6,6 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { measureArrival } from './arriving.ts'
+import { keepAwake } from './awake.ts'
 import { measureConnect } from './connecting.ts'
 import { Crowd } from './crowd.ts'
 import { measureForks } from './forking.ts'
@@ -61,6 +62,7 @@ async function main(args: readonly string[]): Promise<void> {
   process.stdout.write(machineText(about))
   {
     await using rivals = await Rivals.gather()
+    using _ = keepAwake()
     tell(await measureTraffic(rivals, plan.traffic))
     tell(await measurePackets(rivals, plan.traffic.ms))
   }

@@ -10,11 +10,14 @@
 
 #include "address.h"
 
-/* The line keeps room for its closing brackets; what does not fit is left out. */
+enum {
+	ROOM = 64,		/* for its closing brackets; what does not fit is left out */
+};
+
 static void append(struct line *line, const char *format, ...)
 {
 	va_list arguments;
-	size_t room = sizeof(line->text) - 64 - line->length;
+	size_t room = sizeof(line->text) - ROOM - line->length;
 	int length;
 
 	va_start(arguments, format);
@@ -24,28 +27,36 @@ static void append(struct line *line, const char *format, ...)
 		line->length += (size_t)length < room ? (size_t)length : room - 1;
 }
 
+static void append_character(struct line *line, char c)
+{
+	if (line->length < sizeof(line->text) - ROOM - 1)
+		line->text[line->length++] = c;
+}
+
 static void append_string(struct line *line, const char *value, size_t length)
 {
-	append(line, "\"");
+	append_character(line, '"');
 	for (size_t i = 0; i < length; i++) {
 		unsigned char c = (unsigned char)value[i];
 
-		if (c == '"' || c == '\\')
-			append(line, "\\%c", c);
-		else if (c < 0x20 || c >= 0x7f)
+		if (c < 0x20 || c >= 0x7f) {
 			append(line, "\\u%04x", c);
-		else
-			append(line, "%c", c);
+			continue;
+		}
+		if (c == '"' || c == '\\')
+			append_character(line, '\\');
+		append_character(line, (char)c);
 	}
-	append(line, "\"");
+	append_character(line, '"');
 }
 
 static void append_key(struct line *line, const char *key)
 {
-	append(line, "%s", line->comma ? "," : "");
+	if (line->comma)
+		append_character(line, ',');
 	if (key) {
 		append_string(line, key, strlen(key));
-		append(line, ":");
+		append_character(line, ':');
 	}
 	line->comma = true;
 }
