@@ -8,6 +8,8 @@ import type { PodEntries } from '../maps/pod-entries.ts'
 import type { ZdsServer } from '../ztunnel/server.ts'
 import type { Dwelling } from './enrolment.ts'
 
+/** A connect() that was marked a moment ago is found among the sockets only when its SYN goes out. */
+const SETTLING_MS = 100
 const FIRST_LOOK_MS = 20
 const LAST_LOOK_MS = 1_000
 
@@ -18,6 +20,7 @@ const LAST_LOOK_MS = 1_000
  */
 export async function drain(dwelling: Dwelling, timeoutMs: number, signal: AbortSignal): Promise<number> {
   const deadline = performance.now() + timeoutMs
+  await sleep(Math.min(SETTLING_MS, timeoutMs), undefined, { signal })
   for (let pause = FIRST_LOOK_MS; ; pause = Math.min(LAST_LOOK_MS, pause * 2)) {
     const left = await dwelling.netns.steeredSockets()
     if (left === 0 || performance.now() + pause > deadline) return left

@@ -56,6 +56,12 @@ describe('draining', () => {
     expect(counts).toEqual([])
   })
 
+  it('does not look before a connect() that is under way can be seen', async () => {
+    const marked = performance.now() + 50
+    const dialling = dwelling([], { steeredSockets: async () => (performance.now() < marked ? 0 : 1) })
+    expect(await drain(dialling, 110, never)).toBe(1)
+  })
+
   it('tells how many are left when its time is over', async () => {
     expect(await drain(dwelling([], { steeredSockets: async () => 3 }), 0, never)).toBe(3)
   })
