@@ -43,7 +43,8 @@ export default defineConfig({
           globalSetup: 'e2e/cluster/setup.ts',
           fileParallelism: false,
           testTimeout: 300_000,
-          hookTimeout: 300_000
+          hookTimeout: 300_000,
+          retry: process.env.CI ? 1 : 0
         }
       },
       {
