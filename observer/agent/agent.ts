@@ -20,7 +20,8 @@ import { createZdsServer, type ZdsServer } from '../ztunnel/server.ts'
 import type { ZtunnelInfo } from '../ztunnel/workload.ts'
 import { agentAuthorize } from './authorize.ts'
 import { exemptSelf } from './exempt-self.ts'
-import { followProcesses, followRoots } from './follow-processes.ts'
+import { followProcesses } from './follow-processes.ts'
+import { Roots } from './follow-roots.ts'
 import { inTurn } from './in-turn.ts'
 import type { AgentParts } from './parts.ts'
 import { Patrol } from './patrol.ts'
@@ -41,6 +42,7 @@ export class Agent {
   readonly #parts: AgentParts
   readonly #roster: Roster
   readonly #kubepods: Kubepods
+  readonly #roots: Roots
   readonly #reconciler: Reconciler
   readonly #verifier: Verifier
   readonly #patrol: Patrol
@@ -73,6 +75,7 @@ export class Agent {
     this.#roster = new Roster({ strict: config.strict, select: selection(config, policy), now: Date.now })
     this.#refused = new Refused(kernel, () => this.#roster.states, log)
     this.#kubepods = new Kubepods(node.cgroup2, config.cgroupRoots, kernel)
+    this.#roots = new Roots({ kubepods: this.#kubepods, kernel, log })
     this.#zds = createZdsServer({
       path: config.zds.socket,
       listen,
@@ -144,13 +147,8 @@ export class Agent {
   }
 
   async #followRoots(): Promise<void> {
-    const { kernel, node, log } = this.#parts
-    const roots = await followRoots(this.#kubepods, kernel)
-    log.info(
-      { roots: roots.map(({ path }) => path) },
-      roots.length > 0 ? 'pods are looked for' : 'no kubepods yet'
-    )
-    await exemptSelf(kernel, node, this.#kubepods)
+    const { kernel, node } = this.#parts
+    if (await this.#roots.follow()) await exemptSelf(kernel, node, this.#kubepods)
   }
 
   #follow(): void {
@@ -166,7 +164,7 @@ export class Agent {
       kubepods: this.#kubepods,
       events$: events$.pipe(tap({ next: () => queueMicrotask(() => this.#noticeLoss()) })),
       scans$,
-      onRoots: () => this.#followRoots(),
+      followRoots: () => this.#followRoots(),
       onProblem: (error) => this.#parts.log.error({ err: error }, 'cgroups could not be scanned')
     })
     const source$ = this.#problems.sift(source.events$)

@@ -5,33 +5,33 @@ import { concat, concatMap, defer, from, map, merge, type Observable, of } from 
 import { type Event, event_kind } from '#contract'
 import type { Kubepods } from '../processes/kubepods.ts'
 import type { ProcessEvent } from '../processes/process-event.ts'
-import type { CgroupRoot } from '../processes/roots.ts'
 
 export interface ProcessSources {
-  readonly kubepods: Pick<Kubepods, 'translate' | 'missed' | 'refresh' | 'scan'>
+  readonly kubepods: Pick<Kubepods, 'translate' | 'missed' | 'scan'>
   readonly events$: Observable<readonly Event[]>
   /** Each value asks for a scan of all cgroups. */
   readonly scans$: Observable<unknown>
-  /** Awaited when a kubepods root or a QoS class was made, before the events after it. */
-  readonly onRoots: () => Promise<void>
+  /** Awaited before each scan: the pods of a root that no event has told of have no hooks before. */
+  readonly followRoots: () => Promise<void>
   /** A scan that failed; the next one may do better, and what was known stays known. */
   readonly onProblem: (error: unknown) => void
 }
 
 /**
  * Facts in the order of the kernel's events. A scan runs between two batches, never during one, so that a pod that
- * it no longer finds was not added meanwhile.
+ * it no longer finds was not added meanwhile. A kubepods root or a QoS class that was made is scanned for, before the
+ * events after it.
  */
 export function followProcesses({
   kubepods,
   events$,
   scans$,
-  onRoots,
+  followRoots,
   onProblem
 }: ProcessSources): Observable<ProcessEvent> {
   const scan = async (): Promise<readonly ProcessEvent[]> => {
     try {
-      await kubepods.refresh()
+      await followRoots()
       return await kubepods.scan()
     } catch (error) {
       onProblem(error)
@@ -46,10 +46,8 @@ export function followProcesses({
   const batch = async (events: readonly Event[]): Promise<readonly ProcessEvent[]> => {
     const facts: ProcessEvent[] = []
     for (const event of events) {
-      if (event.kind === event_kind.EVENT_ROOT_ADDED) {
-        await onRoots()
-        facts.push(...(await scan()))
-      } else facts.push(...translate([event]))
+      if (event.kind === event_kind.EVENT_ROOT_ADDED) facts.push(...(await scan()))
+      else facts.push(...translate([event]))
     }
     return facts
   }
@@ -66,21 +64,4 @@ export function followProcesses({
     concatMap((work) => work()),
     concatMap((facts) => from(facts))
   )
-}
-
-/**
- * Looks for the roots until no more come: the kernel tells of a QoS class only when its root was known before it
- * was made.
- */
-export async function followRoots(
-  kubepods: Pick<Kubepods, 'refresh'>,
-  kernel: { follow(roots: readonly CgroupRoot[]): void }
-): Promise<readonly CgroupRoot[]> {
-  const followed = new Set<bigint>()
-  for (;;) {
-    const roots = await kubepods.refresh()
-    kernel.follow(roots)
-    if (roots.every(({ id }) => followed.has(id))) return roots
-    for (const { id } of roots) followed.add(id)
-  }
 }

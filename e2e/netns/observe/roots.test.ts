@@ -12,6 +12,7 @@ const LATER: readonly CgroupLayout[] = [
   { driver: 'systemd', depth: 2 },
   { driver: 'cgroupfs', depth: 1 }
 ]
+const SCANNED: CgroupLayout = { driver: 'cgroupfs', depth: 3 }
 
 describe('without cgroupRoots', () => {
   const node = mesh({
@@ -63,5 +64,25 @@ describe('without cgroupRoots', () => {
     await node.startZtunnel({ standIn: true })
     await node.agent.untilPod(next, 'enrolled')
     expect(await next.connect(peer.ipv4, PORT)).toMatchObject({ ok: true })
+  })
+})
+
+describe('without cgroupRoots and without events', () => {
+  const node = mesh({
+    enrolled: ['early'],
+    outsiders: ['peer'],
+    agent: (world) => alone(world, { processEvents: false, scanInterval: '500ms' }),
+    ztunnel: { standIn: true }
+  })
+
+  it('pods below a root that only a scan finds are steered like others', async () => {
+    const peer = node.outsider('peer')
+    await peer.serve(PORT)
+    const from = await node.world.pod({ name: 'later', layout: SCANNED, annotations: { [JOIN]: 'true' } })
+    await node.agent.untilPod(from, 'enrolled')
+    for (const family of FAMILIES) {
+      const to = endpoint(peer[family], PORT)
+      await expectSteered(node, await from.connect(peer[family], PORT), { from, family, to })
+    }
   })
 })

@@ -3,9 +3,8 @@ import { EMPTY, lastValueFrom, NEVER, of, Subject, toArray } from 'rxjs'
 import { TestScheduler } from 'rxjs/testing'
 import { describe, expect, it, vi } from 'vitest'
 import { type Event, event_kind } from '#contract'
-import { followProcesses, followRoots, type ProcessSources } from '../../agent/follow-processes.ts'
+import { followProcesses, type ProcessSources } from '../../agent/follow-processes.ts'
 import type { ProcessEvent } from '../../processes/process-event.ts'
-import type { CgroupRoot } from '../../processes/roots.ts'
 
 const { EVENT_POD_REMOVED, EVENT_ROOT_ADDED, EVENT_POD_NETNS } = event_kind
 
@@ -18,10 +17,6 @@ const gone = (id: bigint): ProcessEvent => ({ kind: 'cgroup-gone', id })
 /** A node whose scans find that cgroup 9 is gone; what is asked of it is written down. */
 function node(log: string[] = []) {
   const kubepods: ProcessSources['kubepods'] = {
-    refresh: async () => {
-      log.push('refresh')
-      return []
-    },
     scan: async () => {
       log.push('scan')
       return [gone(9n)]
@@ -32,11 +27,11 @@ function node(log: string[] = []) {
     },
     missed: () => false
   }
-  const onRoots = async () => {
+  const followRoots = async () => {
     await Promise.resolve()
     log.push('roots')
   }
-  return { kubepods, onRoots, onProblem: (error: unknown) => log.push(String(error)), log }
+  return { kubepods, followRoots, onProblem: (error: unknown) => log.push(String(error)), log }
 }
 
 function marbles(): TestScheduler {
@@ -90,7 +85,7 @@ describe('scans and events', () => {
     events$.complete()
     scans$.complete()
     expect(await facts).toEqual([gone(9n), gone(1n), gone(9n)])
-    expect(log).toEqual(['refresh', 'scan', 'translate 1', 'refresh', 'scan'])
+    expect(log).toEqual(['roots', 'scan', 'translate 1', 'roots', 'scan'])
   })
 
   it('see a new root before the events after it', async () => {
@@ -98,7 +93,7 @@ describe('scans and events', () => {
     const batch = [event(EVENT_POD_REMOVED, 1n), event(EVENT_ROOT_ADDED, 5n), event(EVENT_POD_REMOVED, 2n)]
     const out$ = followProcesses({ ...parts, events$: of(batch), scans$: EMPTY })
     expect(await lastValueFrom(out$.pipe(toArray()))).toEqual([gone(1n), gone(9n), gone(2n)])
-    expect(log).toEqual(['translate 1', 'roots', 'refresh', 'scan', 'translate 2'])
+    expect(log).toEqual(['translate 1', 'roots', 'scan', 'translate 2'])
   })
 
   it('find a pod that could not be seen yet when the kernel told of it', async () => {
@@ -111,32 +106,21 @@ describe('scans and events', () => {
       scans$: EMPTY
     })
     expect(await lastValueFrom(out$.pipe(toArray()))).toEqual([gone(2n), gone(9n), gone(3n)])
-    expect(log).toEqual(['translate 1', 'translate 2', 'refresh', 'scan', 'translate 3'])
+    expect(log).toEqual(['translate 1', 'translate 2', 'roots', 'scan', 'translate 3'])
   })
 
-  it('go on after a scan that fails', async () => {
-    const { log, kubepods, ...parts } = node()
-    const scan = vi.fn(kubepods.scan).mockRejectedValueOnce(new Error('no cgroup2'))
+  it.each(['scan', 'followRoots'] as const)('go on after a scan that fails: %s', async (failing) => {
+    const { log, kubepods, followRoots, ...parts } = node()
+    const steps = { scan: vi.fn(kubepods.scan), followRoots: vi.fn(followRoots) }
+    steps[failing].mockRejectedValueOnce(new Error('no cgroup2'))
     const out$ = followProcesses({
       ...parts,
-      kubepods: { ...kubepods, scan },
+      kubepods: { ...kubepods, scan: steps.scan },
+      followRoots: steps.followRoots,
       events$: EMPTY,
       scans$: of(1, 2)
     })
     expect(await lastValueFrom(out$.pipe(toArray()))).toEqual([gone(9n)])
     expect(log).toContain('Error: no cgroup2')
-  })
-})
-
-describe('roots', () => {
-  const root = (id: bigint): CgroupRoot => ({ id, path: `/${id}`, level: 1, qos: 'guaranteed' })
-
-  it('are looked for until no more come after the last were followed', async () => {
-    const found = [[root(1n)], [root(1n), root(2n)], [root(1n), root(2n)], [root(3n)]]
-    const told: bigint[][] = []
-    const kernel = { follow: (roots: readonly CgroupRoot[]) => void told.push(roots.map(({ id }) => id)) }
-    const roots = await followRoots({ refresh: async () => found.shift() ?? [] }, kernel)
-    expect(told).toEqual([[1n], [1n, 2n], [1n, 2n]])
-    expect(roots).toEqual([root(1n), root(2n)])
   })
 })
