@@ -20,6 +20,7 @@ export function agentReport({ parts, startedAt, addressesOf, facts }: StatusFact
   const { config, kernel, node } = parts
   return statusReport({
     ...facts,
+    problems: [...facts.problems, ...facts.hookProblems()],
     startedAt,
     version,
     build: kernel.build,

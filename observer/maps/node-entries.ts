@@ -3,7 +3,7 @@
 
 import { existsSync, statSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import { nested_netns, pod_limits, type Settings } from '#contract'
+import { nested_netns, type Settings } from '#contract'
 import type { Config } from '../config/schema.ts'
 import type { CgroupRoot } from '../processes/roots.ts'
 import { addressOf } from './address.ts'
@@ -74,16 +74,6 @@ export class NodeEntries {
       pod_level_max: levels.length === 0 ? 0 : Math.max(...levels)
     }
   }
-}
-
-/** The hooks look for a pod at so many levels, counted from the highest root. */
-export function withinReach(roots: readonly CgroupRoot[]): {
-  readonly near: readonly CgroupRoot[]
-  readonly far: readonly CgroupRoot[]
-} {
-  const highest = Math.min(...roots.map(({ level }) => level))
-  const isNear = ({ level }: CgroupRoot) => level - highest < pod_limits.POD_LEVELS
-  return { near: roots.filter(isNear), far: roots.filter((root) => !isNear(root)) }
 }
 
 function isThere({ path, id }: CgroupRoot): boolean {

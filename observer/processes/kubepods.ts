@@ -8,6 +8,7 @@ import type { PodUid } from '../pods/pod.ts'
 import type { PodCgroup, Verdict } from '../pods/state.ts'
 import { parsePodCgroupName } from './cgroup-path.ts'
 import type { ProcessEvent } from './process-event.ts'
+import { withinReach } from './reach.ts'
 import { type Cgroup2, type CgroupRoot, findRoots, namedRoots } from './roots.ts'
 import { scanPods } from './scan.ts'
 
@@ -62,9 +63,12 @@ export class Kubepods {
     return this.#roots
   }
 
-  /** Everything that is there, and what is no longer there. */
+  /** Everything that is there and within reach of the hooks, and what is no longer there. */
   async scan(): Promise<readonly ProcessEvent[]> {
-    const found = await scanPods(this.#roots)
+    const levels = new Set(withinReach(this.#roots).near.map(({ level }) => level + 1))
+    // One that the hooks have steered they steer still, whatever root was made since.
+    const isServed = ({ id, level }: PodCgroup) => this.#pods.has(id) || levels.has(level)
+    const found = (await scanPods(this.#roots)).filter(isServed)
     const ids = new Set(found.map(({ id }) => id))
     const gone = [...this.#pods.keys()].filter((id) => !ids.has(id))
     return [...gone.map((id) => this.#gone(id)), ...found.map((cgroup) => this.#found(cgroup))]

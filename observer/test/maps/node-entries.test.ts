@@ -3,10 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
-import { mode_writer, nested_netns, pod_limits } from '#contract'
+import { mode_writer, nested_netns } from '#contract'
 import { addressOf } from '../../maps/address.ts'
-import { NodeEntries, withinReach } from '../../maps/node-entries.ts'
-import type { CgroupRoot } from '../../processes/roots.ts'
+import { NodeEntries } from '../../maps/node-entries.ts'
 import { memoryMap } from './memory-map.ts'
 
 const WISHES = {
@@ -57,19 +56,6 @@ it('a root that is gone is not put back', () => {
   maps.cgroup_root.delete(root.id)
   expect(entries.mend()).toEqual([])
   mkdirSync(root.path)
-})
-
-it.each([
-  ['one level', [3], [3], []],
-  ['as many as the hooks look at', [1, pod_limits.POD_LEVELS], [1, pod_limits.POD_LEVELS], []],
-  ['one more', [1, pod_limits.POD_LEVELS + 1], [1], [pod_limits.POD_LEVELS + 1]]
-])('within reach are roots on %s', (_, levels, near, far) => {
-  const roots = levels.map(
-    (level): CgroupRoot => ({ id: BigInt(level), path: '/', level, qos: 'guaranteed' })
-  )
-  const found = withinReach(roots)
-  expect(found.near.map(({ level }) => level)).toEqual(near)
-  expect(found.far.map(({ level }) => level)).toEqual(far)
 })
 
 const settings = { strict: 1, nested: nested_netns.NESTED_REFUSE, pod_level_min: 2, pod_level_max: 2 }

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Event, event_kind } from '#contract'
+import { type Event, event_kind, pod_limits } from '#contract'
 import { Kubepods } from '../../processes/kubepods.ts'
 
 const { EVENT_POD_ADDED, EVENT_POD_REMOVED, EVENT_POD_NETNS, EVENT_ROOT_ADDED } = event_kind
@@ -85,6 +85,30 @@ describe('a scan', () => {
     rmdirSync(join(path, 'kubepods/podu1'))
     expect(await uids()).toEqual([{ kind: 'cgroup-gone', id: first }, 'u2'])
     expect(await uids()).toEqual(['u2'])
+  })
+})
+
+describe('a pod that the hooks cannot reach', () => {
+  const deep = (levels: number) => [...Array.from({ length: levels }, () => 'n'), 'kubepods/podu9'].join('/')
+  const uids = async (made: Kubepods) =>
+    (await made.scan()).map((fact) => (fact.kind === 'cgroup-found' ? fact.cgroup.uid : fact.kind))
+
+  it.each([
+    [pod_limits.POD_LEVELS - 1, ['u1', 'u9']],
+    [pod_limits.POD_LEVELS, ['u1']]
+  ])('%i levels below the highest root is found, or left alone', async (levels, found) => {
+    const { made } = await kubepods('kubepods/podu1', deep(levels))
+    expect((await uids(made)).toSorted()).toEqual(found)
+  })
+
+  it('stays known when the root that is too far above was made later', async () => {
+    const { made, path } = await kubepods(deep(pod_limits.POD_LEVELS))
+    rmSync(join(path, 'kubepods'), { recursive: true })
+    await made.refresh()
+    expect(await uids(made)).toEqual(['u9'])
+    mkdirSync(join(path, 'kubepods/podu1'), { recursive: true })
+    await made.refresh()
+    expect((await uids(made)).toSorted()).toEqual(['u1', 'u9'])
   })
 })
 
