@@ -1,38 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { spawnSync } from 'node:child_process'
+import { describe, expect, it } from 'vitest'
 
 const FRUGAL = new URL('../../cli/frugal.ts', import.meta.url).href
 
-let script = ''
-let directory = ''
+/** Many objects that live for a while. */
+const BUSY = `
+import { getHeapSpaceStatistics } from 'node:v8'
+let kept = []
+for (let i = 0; i < 1_000_000; i++) {
+  kept.push({ i })
+  if (kept.length > 100_000) kept = kept.slice(50_000)
+}
+const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')
+console.log(young.space_size / 2 ** 20)`
 
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'sluice-frugal-'))
-  script = join(directory, 'agent.mjs')
-  writeFileSync(
-    script,
-    `import { saveMemory } from ${JSON.stringify(FRUGAL)}
-saveMemory()
-const { pid, execArgv, argv, env } = process
-console.log(JSON.stringify({ pid, execArgv, args: argv.slice(2), env: env.SLUICE_X }))`
-  )
-})
-
-afterAll(() => rmSync(directory, { recursive: true }))
-
-it('an agent that saves memory is the same process with the same words', async () => {
-  const child = spawn(process.execPath, ['--no-warnings', script, 'agent', '--x'], {
-    env: { SLUICE_X: 'y' },
-    stdio: ['ignore', 'pipe', 'pipe']
+function run(program: string): { readonly printed: string; readonly complaint: string } {
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+    encoding: 'utf8'
   })
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)])
-  expect(err).toBe('')
-  const { pid, execArgv, args, env } = JSON.parse(out) as Record<string, unknown>
-  expect({ pid, args, env }).toEqual({ pid: child.pid, args: ['agent', '--x'], env: 'y' })
-  expect(execArgv).toEqual(expect.arrayContaining(['--no-warnings', '--optimize-for-size']))
+  return { printed: stdout.trim(), complaint: stderr }
+}
+
+describe('an agent that saves memory', () => {
+  it('keeps the space of young objects small', () => {
+    const { printed, complaint } = run(`import { saveMemory } from '${FRUGAL}'\nsaveMemory()\n${BUSY}`)
+    expect({ mib: Number(printed), complaint }).toEqual({ mib: 2, complaint: '' })
+  })
+
+  it('the control: it grows', () => {
+    expect(Number(run(BUSY).printed)).toBeGreaterThan(8)
+  })
+
+  it('the control: a flag that V8 does not know is complained about', () => {
+    const { complaint } = run("import { setFlagsFromString } from 'node:v8'\nsetFlagsFromString('--no-such')")
+    expect(complaint).toMatch(/unrecognized flag/)
+  })
 })
