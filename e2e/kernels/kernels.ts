@@ -31,6 +31,8 @@ export const REPRESENTATIVE: readonly string[] = [
   'e2e/netns/dns/',
   'e2e/netns/hold/',
   'e2e/netns/rules/',
-  'e2e/netns/restart/restart.test.ts',
+  'e2e/netns/probe/',
+  'e2e/netns/restart/agent-late.test.ts',
+  'e2e/netns/restart/unattended.test.ts',
   'e2e/netns/restart/ztunnel-away.test.ts'
 ]

@@ -31,6 +31,9 @@ const { values, positionals } = parseArgs({
 })
 const layers: Plan['layers'] = positionals.length > 0 ? ['netns'] : ['kernel', 'netns']
 const netns = positionals.length > 0 ? positionals : values.all ? [] : REPRESENTATIVE
+// Vitest takes a path that is not there for a filter that nothing matches.
+const missing = netns.find((path) => !existsSync(join(ROOT, path)))
+if (missing !== undefined) throw new Error(`${missing}: no such test`)
 const debian = new Debian(join(TOOLS, 'apt'), SUITES)
 const failures: string[] = []
 const reported: string[] = []

@@ -53,7 +53,10 @@ const STRICT = {
   dryRun: false
 }
 
-type Wanted = Partial<Omit<Connection, 'src'>> & { readonly src?: string | RegExp }
+type Wanted = Partial<Omit<Connection, 'src' | 'error'>> & {
+  readonly src?: string | RegExp
+  readonly error?: string | RegExp
+}
 
 const places = new WeakMap<World, Promise<Place>>()
 

@@ -99,19 +99,20 @@ describe('with capture, the default', () => {
     expect(rises).toEqual({ dns: 1 })
   })
 
-  it('nothing is captured with the mechanism off', async () => {
+  it.each(FAMILIES)('nothing is captured with the mechanism off: %s', async (family) => {
     const before = resolver.heard.length
-    await without(node, 'sendmsg4', async () => {
-      const question = () => ask(node.pod('app'), 'unconnected', [node.outsider('server').ipv4])
+    await without(node, family === 'ipv4' ? 'sendmsg4' : 'sendmsg6', async () => {
+      const question = () => ask(node.pod('app'), 'unconnected', [node.outsider('server')[family]])
       expect(answerers(await question())).toEqual(['server'])
     })
     expect(resolver.heard.length).toBeGreaterThan(before)
   })
 
-  it('the source is not restored with the mechanism off', async () => {
-    await without(node, 'recvmsg4', async () => {
-      const question = () => ask(node.pod('app'), 'unconnected', [node.outsider('server').ipv4])
-      expect((await question()).replies[0]?.from).toBe('127.0.0.1:15053')
+  it.each(FAMILIES)('the source is not restored with the mechanism off: %s', async (family) => {
+    await without(node, family === 'ipv4' ? 'recvmsg4' : 'recvmsg6', async () => {
+      const question = () => ask(node.pod('app'), 'unconnected', [node.outsider('server')[family]])
+      const loopback = family === 'ipv4' ? '127.0.0.1' : '::1'
+      expect((await question()).replies[0]?.from).toBe(endpoint(loopback, 15053))
     })
   })
 })

@@ -6,7 +6,7 @@ import { expectPlain } from '../setup/route.ts'
 const PORT = 8080
 
 const node = mesh({
-  enrolled: ['app'],
+  enrolled: ['app', 'member'],
   plain: ['plain'],
   agent: ({ prefix }) => ({ config: { kubelet: { cgroup: `/${prefix}/kubelet.service` } } }),
   ztunnel: { strict: true }
@@ -20,7 +20,8 @@ describe('under a STRICT policy', () => {
   })
 
   it.each(FAMILIES)('nobody else does without a certificate: %s', async (family) => {
-    for (const from of [node.world.host, node.pod('plain')]) {
+    // A neighbour's own ztunnel speaks plain TCP here.
+    for (const from of [node.world.host, node.pod('plain'), node.pod('member')]) {
       const connected = await from.connect(node.pod('app')[family], PORT)
       expect(connected.data ?? '').toBe('')
     }

@@ -4,11 +4,12 @@
 
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { Place } from '../../world/place.ts'
+import { host, Place } from '../../world/place.ts'
 import type { Running } from '../../world/running.ts'
 import { startZtunnel, type Ztunnel } from '../../ztunnel/launch.ts'
 import { forgetLatest, listening } from '../setup/listeners.ts'
 import { FAMILIES, type Family, mesh } from '../setup/mesh.ts'
+import { clientSeen, endpoint } from '../setup/route.ts'
 
 const PORT = 8080
 const UPGRADES = 4
@@ -71,6 +72,19 @@ describe('two ztunnels that overlap', () => {
     await node.agent.until(({ ztunnels }) => ztunnels.length === 2)
     return next
   }
+
+  it.each(FAMILIES)('bring a pod its client’s own address, over HBONE too: %s', async (family) => {
+    const [app, other] = [node.pod('app'), node.pod('other')]
+    const server = await other.serve(PORT + 1)
+    const connected = await app.connect(other[family], PORT + 1)
+    expect(connected).toMatchObject({ ok: true, ended: 'line' })
+    expect(host(clientSeen(connected))).toBe(app[family])
+    expect(server.peers).toEqual([app[family]])
+    await server.stop()
+    const dialled = endpoint(other[family], PORT + 1)
+    const overHbone = () => node.ztunnel.lines.some((line) => line['dst.hbone_addr'] === dialled)
+    if (node.ztunnel.real) await expect.poll(overHbone).toBe(true)
+  })
 
   it('serve everybody by the newer, however little the older does', async () => {
     for (const place of [...pods(), node.outsider('peer')]) await place.serve(PORT)

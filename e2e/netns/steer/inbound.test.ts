@@ -7,6 +7,7 @@ import { clientSeen, endpoint, expectPlain } from '../setup/route.ts'
 
 const PORT = 8080
 const BULK = 8090
+const DOWN = 8099
 const BULK_SCRIPT = join(import.meta.dirname, '../setup/bulk.ts')
 const BYTES = 10 * 1024 * 1024
 const CLIENTS = ['plain', 'member', 'outsider', 'host'] as const
@@ -59,9 +60,12 @@ describe('a connection to a pod in the mesh', () => {
   it.each(FAMILIES_AND_CLIENTS)(
     'is ended when the application is down, not left waiting: %s, %s',
     async (family, name) => {
-      const connected = await client(name).connect(app(family), 8099)
+      const connected = await client(name).connect(app(family), DOWN)
       expect(connected.data ?? '').toBe('')
       expect(['eof', 'ECONNRESET', undefined]).toContain(connected.ended)
+      // ztunnel was refused, by the reset that the pod's own stack sent it: it did not give up waiting.
+      const refused = { direction: 'inbound', event: 'complete', dst: endpoint(app(family), DOWN) } as const
+      await node.ztunnel.waitForConnection({ ...refused, error: /refused/i })
     }
   )
 
