@@ -13,6 +13,7 @@ import { measureForks } from './forking.ts'
 import { measureJoin } from './joining.ts'
 import { machine, machineText } from './machine.ts'
 import { measureOverflow } from './overflowing.ts'
+import { measurePace } from './pacing.ts'
 import { measurePackets } from './packets.ts'
 import { measurePrograms } from './programs.ts'
 import { measureRest } from './resting.ts'
@@ -89,6 +90,7 @@ async function measureAgent(plan: Plan, tell: (section: Section) => void): Promi
     tell(await measureArrival(stage, crowd))
     tell(await measureStart(stage, crowd))
     tell(await measureRest(stage, crowd, plan.restSeconds))
+    tell(await measurePace(stage, crowd))
     tell(await measureOverflow(stage, crowd))
   })
 }

@@ -3,7 +3,7 @@
 // with the archive that the machine itself takes packages from.
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
@@ -88,6 +88,9 @@ export class Debian {
     run(['apt-get', 'download', '-q', name], { cwd: join(making, 'deb'), env: this.#apt() })
     run(['sh', '-c', 'dpkg-deb -x deb/*.deb .'], { cwd: making })
     rmSync(join(making, 'deb'), { recursive: true })
+    // Debian 13 has moved what was below /lib; tools for modules look for it there.
+    if (existsSync(join(making, 'usr/lib')) && !existsSync(join(making, 'lib')))
+      symlinkSync('usr/lib', join(making, 'lib'))
     renameSync(making, directory)
   }
 }

@@ -5,7 +5,7 @@ import { hrtime } from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import type { Pod } from '../kube/pod.ts'
-import { AMBIENT, REDIRECTION } from '../mesh/names.ts'
+import { AMBIENT } from '../mesh/names.ts'
 import { openScene } from '../scene.ts'
 import { print } from './figures.ts'
 
@@ -16,8 +16,8 @@ const CHANGES = 100
 const PAUSE_US = 500
 /** The annotation changes when the application has been dialling for so long. */
 const DIALLING_MS = 20
-/** Until what a change leaves to do is done: an Event, ztunnel's answer to a Del. */
-const APART_MS = 300
+/** What a change leaves to do, an Event say, is not the next one's. */
+const APART_MS = 200
 
 /** The application tells by its socket's mark which way a connection went. */
 function openChanging(pod: Pod, server: string) {
@@ -30,12 +30,7 @@ function openChanging(pod: Pod, server: string) {
     await pod.annotate(AMBIENT, annotation)
     const line = await application.waitFor((each) => application.lines.indexOf(each) >= before)
     expect(line).toMatchObject({ event: word, refused: 0 })
-    await pod.until(
-      'told so',
-      ({ metadata }) =>
-        metadata?.annotations?.[REDIRECTION] === (annotation === null ? undefined : 'enabled'),
-      { everyMs: APART_MS }
-    )
+    await scene.sluice.untilPod(pod, [word === 'steered' ? 'enrolled' : 'outside'], { everyMs: APART_MS })
     await sleep(APART_MS)
     return Number(BigInt(String(line.ns)) - asked) / 1e6
   }

@@ -7,6 +7,7 @@ import { isReady } from '../kube/pod.ts'
 import { until } from '../kube/until.ts'
 import { MODE } from '../mesh/names.ts'
 import { openScene } from '../scene.ts'
+import { printRest } from './agent-process.ts'
 import { print } from './figures.ts'
 
 const scene = openScene()
@@ -50,6 +51,7 @@ it(
     const joined = await change('joined', 'ambient')
     print(`label to each of ${COUNT} pods steered`, joined)
     process.stdout.write(`figure: label to all ${COUNT} pods steered: ${Math.max(...joined)} ms\n`)
+    if (scene.state !== null) await printRest(scene, scene.state, COUNT)
     expect(await change('left', null)).toHaveLength(COUNT)
   },
   STARTING_MS
