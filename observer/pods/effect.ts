@@ -24,7 +24,13 @@ export type Input =
   | { readonly kind: 'netns-seen'; readonly netns: bigint }
   | { readonly kind: 'located'; readonly netns: bigint | undefined; readonly epoch: number }
   | { readonly kind: 'enrolled'; readonly epoch: number }
-  | { readonly kind: 'enrol-failed'; readonly error: string; readonly epoch: number }
+  | {
+      readonly kind: 'enrol-failed'
+      readonly error: string
+      readonly epoch: number
+      /** istio-cni's rules are in the pod: it was left as it is. */
+      readonly capturedByIstio?: boolean
+    }
   | { readonly kind: 'left'; readonly epoch: number }
   | { readonly kind: 'leave-failed'; readonly error: string; readonly epoch: number }
   | { readonly kind: 'retry'; readonly epoch: number }

@@ -41,7 +41,7 @@ export function step(state: PodState, input: Input, circumstances: Circumstances
     case 'enrolled':
       return enrolled(state, circumstances)
     case 'enrol-failed':
-      return enrolFailed(state, input.error, circumstances)
+      return enrolFailed(state, input, circumstances)
     case 'left':
       return left(state, circumstances)
     case 'leave-failed':
@@ -203,6 +203,7 @@ function enrolled(state: PodState, circumstances: Circumstances): Step {
     ...enter(state, state.phase === 'verified' ? 'verified' : 'enrolled', circumstances),
     verdict: 'steer',
     lastError: undefined,
+    capturedByIstio: false,
     attempts: 0
   }
   const again = state.verdict === 'steer'
@@ -210,10 +211,14 @@ function enrolled(state: PodState, circumstances: Circumstances): Step {
   return { state: next, effects: again ? [] : [joined] }
 }
 
-function enrolFailed(state: PodState, error: string, circumstances: Circumstances): Step {
+function enrolFailed(
+  state: PodState,
+  { error, capturedByIstio = false }: Extract<Input, { kind: 'enrol-failed' }>,
+  circumstances: Circumstances
+): Step {
   if (!inFlight(state)) return { state, effects: [] }
   const phase: Phase = state.verdict === 'steer' ? state.phase : 'failed'
-  return failed(enter(state, phase, circumstances), error)
+  return failed(enter({ ...state, capturedByIstio }, phase, circumstances), error)
 }
 
 function retry(state: PodState, circumstances: Circumstances): Step {

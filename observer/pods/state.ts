@@ -45,6 +45,8 @@ export interface PodState {
   /** Unix milliseconds of the last change of phase. */
   readonly since: number
   readonly lastError: string | undefined
+  /** As the last enrolment found it: istio-cni's rules capture the pod, and this agent does not. */
+  readonly capturedByIstio: boolean
   /** Of a steered pod, as the last verification found it. */
   readonly conditions: readonly Condition[]
   /** Failed enrolments in a row. */
@@ -66,6 +68,7 @@ export function unseen(uid: PodUid, now: number): PodState {
     prepared: false,
     since: now,
     lastError: undefined,
+    capturedByIstio: false,
     conditions: [],
     attempts: 0,
     epoch: 0

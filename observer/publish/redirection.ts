@@ -9,7 +9,7 @@ export type Redirection = 'enabled' | 'absent'
 
 /** Undefined: nothing is to be said now, and what was to be said before still is. */
 export function redirectionDue(state: PodState, mode: Mode): Redirection | undefined {
-  const { phase, listed, membership } = state
+  const { phase, listed, membership, verdict, capturedByIstio } = state
   if (!listed || membership === undefined) return undefined
   // Another agent's word may be there, which is true: only what this one has captured is taken back.
   if (mode === 'observe') return phase === 'leaving' ? 'absent' : undefined
@@ -19,6 +19,12 @@ export function redirectionDue(state: PodState, mode: Mode): Redirection | undef
     case 'enrolled':
       // Steered already, perhaps by a former agent: a moment later it is verified.
       return undefined
+    case 'joining':
+      // istio-cni may have captured it: the enrolment looks first.
+      return undefined
+    case 'failed':
+      // It goes on by istio-cni's rules while ztunnel serves it: what istio-cni says of it is true.
+      return capturedByIstio && verdict === 'pass' ? undefined : 'absent'
     case 'known':
       // Without a cgroup nothing of it runs: its end, or the time before its beginning.
       return membership.decision === 'in' ? undefined : 'absent'

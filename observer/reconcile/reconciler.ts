@@ -4,7 +4,7 @@
 
 import type { Logger } from 'pino'
 import { type Observable, Subject } from 'rxjs'
-import { adviceText, causeText } from '../errors/error.ts'
+import { adviceText, causeText, SluiceError } from '../errors/error.ts'
 import type { Effect, Input } from '../pods/effect.ts'
 import type { PodUid } from '../pods/pod.ts'
 import type { Answer } from '../pods/roster.ts'
@@ -145,7 +145,8 @@ export class Reconciler {
       this.#answer(uid, { kind: 'enrolled', epoch })
     } catch (error) {
       if (signal.aborted) return
-      this.#answer(uid, { kind: 'enrol-failed', error: adviceText(error), epoch })
+      const capturedByIstio = error instanceof SluiceError && error.code === 'SLUICE_ERR_NETNS_ISTIO'
+      this.#answer(uid, { kind: 'enrol-failed', error: adviceText(error), epoch, capturedByIstio })
     }
   }
 

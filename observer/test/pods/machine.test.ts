@@ -92,6 +92,16 @@ describe('a failed enrolment', () => {
     expect(announced).toEqual([1, 0, 1])
   })
 
+  it('tells a pod that istio-cni has captured from others, until it is enrolled', () => {
+    const refused = { ...INPUTS['enrol failed'], capturedByIstio: true }
+    const captured = step(inPhase('joining'), refused, LENIENT).state
+    expect(captured).toMatchObject({ phase: 'failed', verdict: 'pass', capturedByIstio: true })
+    expect(step(captured, INPUTS['enrol failed'], LENIENT).state.capturedByIstio).toBe(false)
+    const again = step(captured, { kind: 'retry', epoch: captured.epoch }, LENIENT).state
+    const enrolled = step(again, { kind: 'enrolled', epoch: again.epoch }, LENIENT).state
+    expect(enrolled).toMatchObject({ phase: 'enrolled', capturedByIstio: false })
+  })
+
   it('is no failure of a pod that is outside', () => {
     const before = inPhase('outside')
     expect(step(before, INPUTS['enrol failed'], LENIENT)).toEqual({ state: before, effects: [] })

@@ -11,13 +11,21 @@ describe('what is due of a pod that is', () => {
   it.each<[Phase, string | undefined]>([
     ['known', undefined],
     ['held', 'absent'],
-    ['joining', 'absent'],
+    ['joining', undefined],
     ['failed', 'absent'],
     ['enrolled', undefined],
     ['verified', 'enabled'],
     ['leaving', 'absent']
   ])('wanted and %s is %s', (phase, due) => {
     expect(redirectionDue(state(phase), 'enforce')).toBe(due)
+  })
+
+  it.each([
+    ['is left alone while it passes', 'pass', undefined],
+    ['is taken away while it is held', 'held', 'absent']
+  ] as const)('captured by istio-cni, so that it cannot be enrolled, %s', (_, verdict, due) => {
+    const refused = { ...state('failed'), verdict, capturedByIstio: true }
+    expect(redirectionDue(refused, 'enforce')).toBe(due)
   })
 
   it.each(['out', 'unsupported'] as const)('%s is that nothing is said', (decision) => {

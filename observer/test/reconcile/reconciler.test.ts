@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { SluiceError } from '../../errors/error.ts'
 import { verdictName } from '../../maps/verdicts.ts'
 import { podState } from '../pods/pods.ts'
 import { HOLD_WARNING_MS, member, reconciling } from './reconciling.ts'
@@ -95,8 +96,20 @@ describe('a pod that is enrolled', () => {
     reconciler.perform({ do: 'judge', verdict: 'held' }, member('held'))
     reconciler.perform({ do: 'enrol', epoch: 1 }, member('held', FIRST))
     const error = 'its network namespace is gone'
-    await expect.poll(() => answers).toEqual([{ kind: 'enrol-failed', error, epoch: 1 }])
+    await expect
+      .poll(() => answers)
+      .toEqual([{ kind: 'enrol-failed', error, epoch: 1, capturedByIstio: false }])
     expect(verdictOf(maps)).toBe('held')
+  })
+
+  it.each([
+    ['SLUICE_ERR_NETNS_ISTIO', true],
+    ['SLUICE_ERR_NETNS_ROUTING', false]
+  ] as const)('fails by %s: captured by istio-cni is %s', async (code, capturedByIstio) => {
+    const { reconciler, answers, refuseConflicts } = reconciling()
+    refuseConflicts.mockRejectedValue(new SluiceError(code, { found: 'this' }))
+    reconciler.perform({ do: 'enrol', epoch: 1 }, member('pass', FIRST))
+    await expect.poll(() => answers).toMatchObject([{ kind: 'enrol-failed', capturedByIstio }])
   })
 })
 

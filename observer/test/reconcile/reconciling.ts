@@ -36,6 +36,7 @@ export function reconciling() {
     offer: vi.fn<() => Promise<void>>(async () => void log.push('offered')),
     withdraw: vi.fn<() => Promise<void>>(async () => void log.push('withdrawn'))
   }
+  const refuseConflicts = vi.fn<() => Promise<void>>(async () => undefined)
   const open = vi.fn(async (path: string): Promise<PodNetns> => {
     const pid = Number(/\d+/.exec(path)?.[0])
     const name = `netns ${pid}`
@@ -49,7 +50,7 @@ export function reconciling() {
         return []
       },
       restore: async () => void log.push(`${name} restored`),
-      refuseConflicts: async () => undefined,
+      refuseConflicts,
       opaquePorts: async () => [],
       listensOn: async () => false,
       steeredSockets: async () => 0,
@@ -80,5 +81,5 @@ export function reconciling() {
     open
   } as unknown as ReconcilerOptions)
   reconciler.answers$.subscribe(({ input }) => answers.push(input))
-  return { reconciler, maps, zds, open, here, log, answers }
+  return { reconciler, maps, zds, open, refuseConflicts, here, log, answers }
 }
