@@ -55,7 +55,8 @@ export interface Listener {
 
 /**
  * A table of nf_tables or of the legacy iptables. iptables-nft writes nft tables of the same names. `translates`: a rule
- * of it changes destinations (DNAT).
+ * of it changes destinations (DNAT). `marks`: the bits that its rules change in the marks of what the namespace sends,
+ * where another mark is another route.
  */
 export interface FirewallTable {
   kind: 'nft' | 'legacy'
@@ -63,6 +64,7 @@ export interface FirewallTable {
   name: string
   chains: string[]
   translates: boolean
+  marks: number
 }
 
 export type NetnsOperation =

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <cstdint>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,7 +15,11 @@ struct FirewallTable {
   std::string name;
   std::set<std::string> chains;
   bool translates = false;  // some rule changes destinations (DNAT)
+  uint32_t marks = 0;       // bits of marks that rules change where a packet is routed again because of it
 };
+
+// The bits of a packet's mark that a target of iptables changes. `info` is what the rule says to it.
+uint32_t MarksOf(const std::string& target, std::span<const uint8_t> info);
 
 // Changes with every transaction of nf_tables.
 std::string NftGeneration(Netlink& netfilter);

@@ -7,6 +7,7 @@
 #include <linux/netfilter_ipv6/ip6_tables.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -77,8 +78,15 @@ class LegacySocket {
   UniqueFd fd_;
 };
 
+// Built-in chains come first, then users' chains, which may be jumped to from any.
+bool MarksRoute(const Info& info, size_t at) {
+  if (strncmp(info.name, "mangle", sizeof info.name) != 0) return false;
+  bool out = at >= info.hook_entry[NF_INET_LOCAL_OUT] && at <= info.underflow[NF_INET_LOCAL_OUT];
+  return out || at > *std::max_element(std::begin(info.underflow), std::end(info.underflow));
+}
+
 template <class Entry>
-void ReadEntries(const std::vector<uint8_t>& bytes, FirewallTable& table) {
+void ReadEntries(const std::vector<uint8_t>& bytes, const Info& info, FirewallTable& table) {
   for (size_t at = 0; at + sizeof(Entry) <= bytes.size();) {
     Entry entry;
     memcpy(&entry, bytes.data() + at, sizeof entry);
@@ -87,6 +95,8 @@ void ReadEntries(const std::vector<uint8_t>& bytes, FirewallTable& table) {
     auto* named = reinterpret_cast<const xt_entry_target*>(bytes.data() + target);
     std::string name(named->u.user.name, strnlen(named->u.user.name, sizeof named->u.user.name));
     if (name == "DNAT") table.translates = true;
+    if (MarksRoute(info, at))
+      table.marks |= MarksOf(name, std::span(bytes).subspan(target + sizeof(xt_entry_target)));
     // A chain of a user's begins with an entry that carries its name.
     if (name == XT_ERROR_TARGET && target + sizeof(xt_error_target) <= bytes.size()) {
       const char* chain = reinterpret_cast<const xt_error_target*>(named)->errorname;
@@ -120,9 +130,10 @@ std::vector<FirewallTable> LegacyTables() {
     for (const std::string& name : names) {
       FirewallTable& table =
           tables.emplace_back(FirewallTable{.legacy = true, .family = flavour.family, .name = name});
-      std::vector<uint8_t> bytes = socket.EntriesOf(socket.InfoOf(name));
-      if (flavour.family == AF_INET) ReadEntries<ipt_entry>(bytes, table);
-      else ReadEntries<ip6t_entry>(bytes, table);
+      Info info = socket.InfoOf(name);
+      std::vector<uint8_t> bytes = socket.EntriesOf(info);
+      if (flavour.family == AF_INET) ReadEntries<ipt_entry>(bytes, info, table);
+      else ReadEntries<ip6t_entry>(bytes, info, table);
     }
   }
   return tables;

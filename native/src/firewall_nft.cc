@@ -35,24 +35,70 @@ int Family(uint8_t family) {
   return family == NFPROTO_IPV4 ? AF_INET : family == NFPROTO_IPV6 ? AF_INET6 : AF_UNSPEC;
 }
 
-FirewallTable& TableOf(std::vector<FirewallTable>& tables, uint8_t family, const std::string& name) {
-  auto found = std::find_if(tables.begin(), tables.end(), [&](const FirewallTable& table) {
-    return table.family == Family(family) && table.name == name;
+struct NftTable {
+  FirewallTable told;
+  bool reroutes = false;            // it has a chain in which another mark is another route
+  std::set<std::string> elsewhere;  // chains at other hooks; what is at no hook may be jumped to from that one
+};
+
+NftTable& TableOf(std::vector<NftTable>& tables, uint8_t family, const std::string& name) {
+  auto found = std::find_if(tables.begin(), tables.end(), [&](const NftTable& table) {
+    return table.told.family == Family(family) && table.told.name == name;
   });
   if (found != tables.end()) return *found;
-  return tables.emplace_back(FirewallTable{.family = Family(family), .name = name});
+  return tables.emplace_back(NftTable{.told = {.family = Family(family), .name = name}});
 }
 
-// nft's own expression, and iptables' extension inside nf_tables.
-bool Translates(const NetlinkAttribute& expression) {
-  std::vector<NetlinkAttribute> parts = Nested(expression);
-  std::string name = Text(parts, NFTA_EXPR_NAME);
-  const NetlinkAttribute* data = Find(parts, NFTA_EXPR_DATA);
-  if (!data) return false;
-  std::vector<NetlinkAttribute> values = Nested(*data);
-  if (name == "target") return Text(values, NFTA_TARGET_NAME) == "DNAT";
-  const NetlinkAttribute* type = Find(values, NFTA_NAT_TYPE);
-  return name == "nat" && type && ntohl(type->As<uint32_t>().value_or(~0u)) == NFT_NAT_DNAT;
+uint32_t Number(const std::vector<NetlinkAttribute>& attributes, uint16_t type) {
+  const NetlinkAttribute* found = Find(attributes, type);
+  return found ? ntohl(found->As<uint32_t>().value_or(~0u)) : ~0u;
+}
+
+// nft's own expression, or iptables' extension inside nf_tables.
+struct Expression {
+  std::string name;
+  std::vector<NetlinkAttribute> values;
+
+  explicit Expression(const NetlinkAttribute& attribute) {
+    std::vector<NetlinkAttribute> parts = Nested(attribute);
+    name = Text(parts, NFTA_EXPR_NAME);
+    if (const NetlinkAttribute* data = Find(parts, NFTA_EXPR_DATA)) values = Nested(*data);
+  }
+
+  bool Translates() const {
+    if (name == "target") return Text(values, NFTA_TARGET_NAME) == "DNAT";
+    return name == "nat" && Number(values, NFTA_NAT_TYPE) == NFT_NAT_DNAT;
+  }
+
+  uint32_t Marks() const {
+    if (name == "target") {
+      const NetlinkAttribute* info = Find(values, NFTA_TARGET_INFO);
+      return info ? MarksOf(Text(values, NFTA_TARGET_NAME), info->data) : 0;
+    }
+    bool sets = name == "meta" && Find(values, NFTA_META_SREG);
+    return sets && Number(values, NFTA_META_KEY) == NFT_META_MARK ? ~0u : 0;
+  }
+};
+
+void AddChain(NftTable& table, const std::vector<NetlinkAttribute>& chain) {
+  std::string name = Text(chain, NFTA_CHAIN_NAME);
+  table.told.chains.insert(name);
+  const NetlinkAttribute* hook = Find(chain, NFTA_CHAIN_HOOK);
+  if (!hook) return;
+  bool out = Number(Nested(*hook), NFTA_HOOK_HOOKNUM) == NF_INET_LOCAL_OUT;
+  if (out && Text(chain, NFTA_CHAIN_TYPE) == "route") table.reroutes = true;
+  else table.elsewhere.insert(name);
+}
+
+void AddRule(NftTable& table, const std::vector<NetlinkAttribute>& rule) {
+  const NetlinkAttribute* list = Find(rule, NFTA_RULE_EXPRESSIONS);
+  if (!list) return;
+  bool counts = table.reroutes && !table.elsewhere.contains(Text(rule, NFTA_RULE_CHAIN));
+  for (const NetlinkAttribute& attribute : Nested(*list)) {
+    Expression expression(attribute);
+    table.told.translates = table.told.translates || expression.Translates();
+    if (counts) table.told.marks |= expression.Marks();
+  }
 }
 }  // namespace
 
@@ -68,25 +114,22 @@ std::string NftGeneration(Netlink& netfilter) {
 }
 
 std::vector<FirewallTable> NftTables(Netlink& netfilter) {
-  std::vector<FirewallTable> tables;
+  std::vector<NftTable> tables;
   NetlinkRequest ask_chains = Ask(NFT_MSG_GETCHAIN);
   std::vector<uint8_t> chains = netfilter.Dump(ask_chains, "NFT_MSG_GETCHAIN");
   for (const NetlinkMessage& message : NetlinkMessages(chains)) {
     if (message.type() != Type(NFT_MSG_NEWCHAIN)) continue;
-    std::vector<NetlinkAttribute> attributes = message.Attributes(sizeof(nfgenmsg));
-    FirewallTable& table = TableOf(tables, message.Body<nfgenmsg>().nfgen_family, Text(attributes, NFTA_CHAIN_TABLE));
-    table.chains.insert(Text(attributes, NFTA_CHAIN_NAME));
+    std::vector<NetlinkAttribute> chain = message.Attributes(sizeof(nfgenmsg));
+    AddChain(TableOf(tables, message.Body<nfgenmsg>().nfgen_family, Text(chain, NFTA_CHAIN_TABLE)), chain);
   }
   NetlinkRequest ask_rules = Ask(NFT_MSG_GETRULE);
   std::vector<uint8_t> rules = netfilter.Dump(ask_rules, "NFT_MSG_GETRULE");
   for (const NetlinkMessage& message : NetlinkMessages(rules)) {
     if (message.type() != Type(NFT_MSG_NEWRULE)) continue;
-    std::vector<NetlinkAttribute> attributes = message.Attributes(sizeof(nfgenmsg));
-    const NetlinkAttribute* list = Find(attributes, NFTA_RULE_EXPRESSIONS);
-    if (!list) continue;
-    std::vector<NetlinkAttribute> expressions = Nested(*list);
-    FirewallTable& table = TableOf(tables, message.Body<nfgenmsg>().nfgen_family, Text(attributes, NFTA_RULE_TABLE));
-    table.translates = table.translates || std::any_of(expressions.begin(), expressions.end(), Translates);
+    std::vector<NetlinkAttribute> rule = message.Attributes(sizeof(nfgenmsg));
+    AddRule(TableOf(tables, message.Body<nfgenmsg>().nfgen_family, Text(rule, NFTA_RULE_TABLE)), rule);
   }
-  return tables;
+  std::vector<FirewallTable> told;
+  for (NftTable& table : tables) told.push_back(std::move(table.told));
+  return told;
 }

@@ -18,6 +18,7 @@ Napi::Object TableObject(Napi::Env env, const FirewallTable& table) {
   for (const std::string& chain : table.chains) chains.Set(index++, chain);
   object.Set("chains", chains);
   object.Set("translates", table.translates);
+  object.Set("marks", table.marks);
   return object;
 }
 

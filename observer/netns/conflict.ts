@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policy routing of a pod's own that meets ours: it would take what we steer, or lose what it routes. Pure.
 
-import type { Route, Rule } from '#native'
+import type { FirewallTable, Route, Rule } from '#native'
 import type { Steering } from './plan.ts'
 
 /** @returns a line for each, with the rule as `ip rule` shows it */
@@ -20,6 +20,13 @@ export function routingConflicts(
       .filter(({ table, protocol }) => table === steering.table && protocol !== steering.protocol)
       .map((route) => `${route.family} route ${route.destination} is in our table ${steering.table}`)
   ]
+}
+
+/** Tables that change our mark on its way out: what had it goes where the pod's own routing leads. */
+export function markingTables({ mask }: Steering, tables: readonly FirewallTable[]): readonly string[] {
+  return tables
+    .filter(({ marks }) => (marks & mask) !== 0)
+    .map(({ kind, family, name }) => `${kind} table ${family} ${name} changes marks`)
 }
 
 function isOurs({ protocol, priority, foreign }: Rule, steering: Steering): boolean {

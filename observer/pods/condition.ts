@@ -5,7 +5,7 @@ export const CONDITIONS = ['partial', 'routing', 'istio-rules', 'probes'] as con
 
 /**
  * - `partial`: the pod forwards packets or rewrites destinations: such traffic has no socket here
- * - `routing`: a routing rule or route of the pod's own meets ours
+ * - `routing`: a routing rule or route of the pod's own meets ours, or its firewall changes marks
  * - `istio-rules`: what istio-cni wrote into the pod is there still
  * - `probes`: the kubelet's address is translated on the way, so its probes are not exempt
  */

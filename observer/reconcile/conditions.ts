@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a verification found that the agent leaves alone: it is told instead. Pure.
 
-import { routingConflicts } from '../netns/conflict.ts'
+import { markingTables, routingConflicts } from '../netns/conflict.ts'
 import { type Forwarding, passesOn } from '../netns/forwarding.ts'
 import type { Inspection } from '../netns/inspection.ts'
 import { istioRules, istioTables } from '../netns/leftover.ts'
@@ -21,9 +21,11 @@ export function conditionsOf(
   { steering, inherited }: Surroundings
 ): readonly Condition[] {
   const { rules, routes, tables } = found
-  const routing = routingConflicts(steering, rules, routes)
-  const partial = passesOn(found, inherited)
   const captured = istioTables(tables)
+  // istio-cni's own change marks too, and are told as what they are.
+  const marking = captured.length > 0 ? [] : markingTables(steering, tables)
+  const routing = [...routingConflicts(steering, rules, routes), ...marking]
+  const partial = passesOn(found, inherited)
   const left = istioRules(rules)
   return [
     ...said('partial', partial, 'traffic without a socket in the pod is not steered'),

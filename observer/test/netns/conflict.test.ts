@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest'
-import type { Route, Rule } from '#native'
-import { routingConflicts } from '../../netns/conflict.ts'
+import type { FirewallTable, Route, Rule } from '#native'
+import { markingTables, routingConflicts } from '../../netns/conflict.ts'
 
 const STEERING = { mark: 0x51c, mask: 0xfff, table: 5151, priority: 1, protocol: 151 }
 const OURS: Rule[] = [
@@ -69,5 +69,31 @@ describe('routing of a pod’s own', () => {
     expect(routingConflicts(STEERING, OURS, [ours, route])).toEqual([
       'ipv6 route default is in our table 5151'
     ])
+  })
+})
+
+describe('a firewall of the pod’s own', () => {
+  const table: FirewallTable = {
+    kind: 'nft',
+    family: 'other',
+    name: 'mine',
+    chains: ['out'],
+    translates: false,
+    marks: 0
+  }
+
+  it('that changes bits of our mark is named', () => {
+    const found = [
+      { ...table, marks: 0xffff_ffff },
+      { ...table, family: 'ipv6' as const, marks: 0x4 }
+    ]
+    expect(markingTables(STEERING, found)).toEqual([
+      'nft table other mine changes marks',
+      'nft table ipv6 mine changes marks'
+    ])
+  })
+
+  it('that changes other bits, or none, is not', () => {
+    expect(markingTables(STEERING, [table, { ...table, marks: 0x00ff_0000 }])).toEqual([])
   })
 })

@@ -10,6 +10,7 @@ const table = (change: Partial<FirewallTable>): FirewallTable => ({
   name: 'nat',
   chains: ['PREROUTING', 'OUTPUT'],
   translates: false,
+  marks: 0,
   ...change
 })
 
