@@ -69,7 +69,6 @@ export async function enrol(
   const steered = verdict === 'steer' && dwelling.lookup === undefined
   const attached = parts.lookups.has(netns.cookie)
   const adopted = steered || (dwelling.lookup === undefined && attached)
-  dwelling.lookup?.close()
   // Attached when all have ended: nothing is left under way that a departure would not see.
   const loading = parts.lookups.load(netns.cookie)
   const [drift] = await Promise.all([netns.prepare(adopted), loading])
@@ -80,7 +79,9 @@ export async function enrol(
   using instance = await loading
   await parts.listeners.park(netns)
   signal.throwIfAborted()
+  const former = dwelling.lookup
   dwelling.lookup = parts.lookups.attach(instance, netns)
+  former?.close()
   const { uid, name, namespace, serviceAccount } = pod
   await unlessAborted(parts.zds.offer({ uid, name, namespace, serviceAccount, netnsFd: netns.fd }), signal)
   await requireListeners(parts.listeners, netns, podRef(pod))

@@ -71,7 +71,8 @@ describe('cgroups named like pods', () => {
 
 it('a pod that makes namespace after namespace stays where it was, and nobody waits for it', async () => {
   const script = `i=0; while [ $i -lt ${NAMESPACES} ]; do unshare --net true; i=$((i+1)); done`
-  const { netns } = (await node.report()).pods.find(({ name }) => name === 'app') ?? {}
+  const { pods, drift } = await node.report()
+  const { netns } = pods.find(({ name }) => name === 'app') ?? {}
   const rises = await node.counted(async () => {
     const [stormed] = await Promise.all([
       node.pod('app').exec(['sh', '-c', script]),
@@ -80,7 +81,9 @@ it('a pod that makes namespace after namespace stays where it was, and nobody wa
     expect(stormed.code).toBe(0)
   })
   expect(rises.events).toBeGreaterThanOrEqual(NAMESPACES)
-  expect((await node.report()).pods.find(({ name }) => name === 'app')?.netns).toBe(netns)
+  const after = await node.report()
+  expect(after.pods.find(({ name }) => name === 'app')?.netns).toBe(netns)
+  expect(after.drift).toEqual(drift)
 })
 
 it('processes that would be ztunnel, again and again, keep the true one from nothing', async () => {
