@@ -15,9 +15,13 @@ export async function captureByIptables(pod: Place): Promise<void> {
       pod,
       `${ip} rule add fwmark 0x111/0xfff pref 32764 lookup 100`,
       `${ip} route add local default dev lo table 100`,
+      `${iptables} -t raw -A OUTPUT -p udp -m mark --mark 0x539/0xfff --dport 53 -j CT --zone 1`,
+      `${iptables} -t raw -A PREROUTING -p udp -m mark ! --mark 0x539/0xfff --sport 53 -j CT --zone 1`,
       `${iptables} -t mangle -A PREROUTING -m mark --mark 0x539/0xfff -j CONNMARK --set-xmark 0x111/0xfff`,
       `${iptables} -t mangle -A OUTPUT -m connmark --mark 0x111/0xfff -j CONNMARK --restore-mark`,
       `${iptables} -t nat -A PREROUTING -p tcp ! -d ${loopback} -m mark ! --mark 0x539/0xfff -j REDIRECT --to-ports 15006`,
+      `${iptables} -t nat -A OUTPUT ! -o lo -p udp -m mark ! --mark 0x539/0xfff --dport 53 -j REDIRECT --to-ports 15053`,
+      `${iptables} -t nat -A OUTPUT ! -d ${loopback} -p tcp --dport 53 -m mark ! --mark 0x539/0xfff -j REDIRECT --to-ports 15053`,
       `${iptables} -t nat -A OUTPUT -p tcp -m mark --mark 0x111/0xfff -j ACCEPT`,
       `${iptables} -t nat -A OUTPUT ! -d ${loopback} -o lo -j ACCEPT`,
       `${iptables} -t nat -A OUTPUT -p tcp ! -d ${loopback} -m mark ! --mark 0x539/0xfff -j REDIRECT --to-ports 15001`

@@ -2,50 +2,81 @@
 // Three pods try the same: one of the mesh, one that has Istio's rules instead, and one that has nothing, which shows
 // that the attempt would work. ztunnel has stopped: what goes through it does not go out, so what goes out is a leak.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { captureByIptables } from '../../world/iptables.ts'
-import { mesh } from '../setup/mesh.ts'
+import { FAMILIES, type Family, mesh } from '../setup/mesh.ts'
 import { Wire } from '../setup/wire.ts'
-import { CASES } from './attempts.ts'
+import { ATTEMPTS, type Attempt, GREETER, LINK_LOCAL } from './attempts.ts'
+import { CAPABLE } from './capable.ts'
 
-const FIRST_PORT = 20_000
 /** One port for each attempt and pod, so that what arrives needs no other sign. */
 const PODS = ['nothing', 'sluice', 'iptables'] as const
+type PodName = (typeof PODS)[number]
+const FIRST_PORT = 20_000
+
+type Case = readonly [what: string, family: Family, attempt: Attempt, firstPort: number]
+
+const CASES = [...ATTEMPTS, ...CAPABLE]
+  .flatMap((attempt) => (attempt.families ?? FAMILIES).map((family) => ({ attempt, family })))
+  .map(({ attempt, family }, index): Case => {
+    return [attempt.what, family, attempt, FIRST_PORT + index * PODS.length]
+  })
 const LAST_PORT = FIRST_PORT + CASES.length * PODS.length
 
 const node = mesh({
   enrolled: ['sluice'],
-  plain: ['nothing', 'iptables'],
+  plain: ['nothing', 'iptables', 'neighbour'],
   outsiders: ['server'],
-  agent: { config: { log: { level: 'info' } } }
+  agent: { config: { log: { level: 'info' }, verifyInterval: '300ms' } }
 })
 let wire: Wire
 
 beforeAll(async () => {
+  const server = node.outsider('server')
   await captureByIptables(node.pod('iptables'))
-  for (const pod of PODS) await node.pod(pod).sysctl('net.ipv4.tcp_fastopen', 0x5)
-  wire = await Wire.watch(node.outsider('server'), FIRST_PORT, LAST_PORT)
-  node.ztunnel.pause()
+  for (const pod of PODS) {
+    await node.pod(pod).sysctl('net.ipv4.tcp_fastopen', 0x5)
+    await node.pod(pod).ip('route', 'add', '169.254.0.0/16', 'dev', 'eth0')
+  }
+  await server.ip('addr', 'add', `${LINK_LOCAL.ipv4}/16`, 'dev', 'eth0')
+  await server.ip('addr', 'add', `${LINK_LOCAL.ipv6}/64`, 'dev', 'eth0', 'nodad')
+  await server.serve(GREETER)
+  wire = await Wire.watch(server, FIRST_PORT, LAST_PORT)
 })
+
+// What is tidied up after a failed test makes it run.
+beforeEach(() => node.ztunnel.pause())
 
 afterAll(async () => {
   node.ztunnel.resume()
   await wire.stop()
 })
 
+async function conditions(name: PodName): Promise<string> {
+  const { pods } = await node.report()
+  const { conditions: all = [] } = pods.find(({ uid }) => uid === node.pod(name).uid) ?? {}
+  return all.map(({ kind, message }) => `${kind}: ${message}`).join('\n')
+}
+
 describe('out of the pod by', () => {
-  it.each(CASES)('%s: %s', async (what, family, { run, leaks = [] }) => {
+  it.each(CASES)('%s: %s', async (_, family, { before, run, after, told, leaks = [] }, first) => {
     const address = node.outsider('server')[family]
-    const first = FIRST_PORT + CASES.findIndex((each) => each[0] === what && each[1] === family) * PODS.length
-    const attempt = (pod: (typeof PODS)[number], offset: number) =>
-      run(node.pod(pod), { world: node.world, family, address, port: first + offset })
-    await attempt('sluice', 1)
-    await attempt('iptables', 2)
-    await attempt('nothing', 0)
-    const arrived = (port: number) => wire.segments.some(({ to }) => to === port)
+    const attempt = async (name: PodName) => {
+      const target = { world: node.world, family, address, port: first + PODS.indexOf(name) }
+      await before?.(node.pod(name), target)
+      try {
+        await run(node.pod(name), target)
+        if (name === 'sluice' && told)
+          await expect.poll(() => conditions(name)).toMatch(new RegExp(told(family)))
+      } finally {
+        await after?.(node.pod(name), target)
+      }
+    }
+    await Promise.all([attempt('sluice'), attempt('iptables')])
+    await attempt('nothing')
+    const arrived = (name: PodName) => wire.segments.some(({ to }) => to === first + PODS.indexOf(name))
     // What is sent last arrives last.
-    await expect.poll(() => arrived(first), { timeout: 60_000 }).toBe(true)
-    const leaked = [...(arrived(first + 1) ? ['sluice'] : []), ...(arrived(first + 2) ? ['iptables'] : [])]
-    expect(leaked).toEqual(leaks)
+    await expect.poll(() => arrived('nothing'), { timeout: 60_000 }).toBe(true)
+    expect((['sluice', 'iptables'] as const).filter(arrived)).toEqual(leaks)
   })
 })

@@ -1,59 +1,113 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a pod may try to reach a server without ztunnel, and who lets the packet out.
 
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
+import { expect } from 'vitest'
 import { DIAL, Place } from '../../world/place.ts'
 import type { Pod } from '../../world/pod.ts'
 import type { World } from '../../world/world.ts'
-import { FAMILIES, type Family } from '../setup/mesh.ts'
+import type { Family } from '../setup/mesh.ts'
 
 export interface Target {
   readonly world: World
   readonly family: Family
+  /** The server's. */
   readonly address: string
   readonly port: number
 }
+
+export type Run = (pod: Pod, target: Target) => Promise<unknown>
 
 export interface Attempt {
   readonly what: string
   /** Default both. */
   readonly families?: readonly Family[]
-  readonly run: (pod: Pod, target: Target) => Promise<unknown>
+  /** What the pod does to itself before and, so that the next attempt finds it as it was, afterwards. */
+  readonly before?: Run
+  readonly run: Run
+  readonly after?: Run
   /** Whose rules let the packet out to the server, in the clear. Nobody's: nothing is written here. */
   readonly leaks?: readonly ('sluice' | 'iptables')[]
+  /** The agent tells of it: a pattern of a condition of the pod, "kind: message". */
+  readonly told?: (family: Family) => string
 }
+
+/** Somebody listens there on the server, for a first connect. */
+export const GREETER = 8080
+/** Link-local addresses of the server; the pods have a route to them. */
+export const LINK_LOCAL = { ipv4: '169.254.77.1', ipv6: 'fe80::77:1' } as const
 
 const V4: readonly Family[] = ['ipv4']
 const V6: readonly Family[] = ['ipv6']
 const FOREIGN = { ipv4: '198.51.100.7', ipv6: '2001:db8::7' } as const
-const PATIENCE = ['--no-data', '--timeout', 300] as const
+const LOOPBACK = { ipv4: '127.0.0.1', ipv6: '::1' } as const
+export const PATIENCE = ['--no-data', '--timeout', 300] as const
 
 const SOL_IP = 0
 const IP_OPTIONS = 4
 const SOL_IPV6 = 41
 const IPV6_RTHDR = 57
 
-const by =
-  (...options: readonly (string | number)[]): Attempt['run'] =>
+export const by =
+  (...options: readonly (string | number)[]): Run =>
   (pod, { address, port }) =>
     pod.connect(address, port, ...options, ...PATIENCE)
 
 const raw =
-  (kind: 'tcp' | 'header' | 'packet'): Attempt['run'] =>
+  (kind: 'tcp' | 'header' | 'packet'): Run =>
   (pod, { address, port }) =>
     pod.dial('raw', kind, address, port)
 
 /** The command of a connect, run by another program. */
-const under =
-  (...argv: readonly string[]): Attempt['run'] =>
+export const under =
+  (...argv: readonly string[]): Run =>
   (pod, { address, port }) =>
     pod.exec([...argv, DIAL, 'connect', address, port, ...PATIENCE])
 
 /** Processes of another cgroup in the pod's network namespace. */
 const from =
-  (cgroup: (pod: Pod, world: World) => string): Attempt['run'] =>
-  (pod, { world, address, port }) =>
-    new Place(pod.name, cgroup(pod, world), pod.netns).connect(address, port, ...PATIENCE)
+  (cgroup: (pod: Pod, world: World) => string): Run =>
+  async (pod, { world, address, port }) => {
+    const place = new Place(pod.name, cgroup(pod, world), pod.netns)
+    await place.makeCgroup()
+    await place.connect(address, port, ...PATIENCE)
+  }
+
+function neighbour(world: World): Pod {
+  const found = world.pods.find(({ name }) => name === 'neighbour')
+  if (found === undefined) throw new Error('neighbour: no such pod')
+  return found
+}
+
+/** A process with a socket that it has made already. */
+const moved: Run = async (pod, { world, address, port }) => {
+  const client = pod.startDial('connect', address, port, '--wait-line', ...PATIENCE)
+  await client.waitForEvent('waiting')
+  await neighbour(world).adopt(client.pid)
+  client.write('\n')
+  await client.finished()
+}
+
+const passed: Run = async (pod, { world, family, address, port }) => {
+  const path = join(world.runDirectory, `passed-${port}`)
+  const received = neighbour(world).dial('receive-socket', path, '--', address, port, ...PATIENCE)
+  await pod.dial('pass-socket', path, family)
+  await received
+}
+
+/** A network namespace of the pod's own making that has a way out of its own. */
+const nested: Run = async (pod, { world, address, port }) => {
+  const netns = `${world.prefix}-nested-${port}`
+  await world.bridge.connect(netns, world.bridge.allocate())
+  await new Place(pod.name, pod.cgroup, netns).connect(address, port, ...PATIENCE)
+}
+
+const twice =
+  (kind: '--again' | '--after-failure'): Run =>
+  (pod, { family, address, port }) => {
+    const first = kind === '--again' ? [address, GREETER] : [LOOPBACK[family], 9]
+    return pod.dialAll('connect', ...first, kind, address, port, ...PATIENCE)
+  }
 
 /** A socket option with which packets travel by way of that address: RFC 791 source route, RFC 8754 segment routing. */
 export function routeOption(hop: string): string {
@@ -62,7 +116,7 @@ export function routeOption(hop: string): string {
 }
 
 /** A connection to the pod itself, by way of the server. */
-const route: Attempt['run'] = (pod, { family, address, port }) =>
+const route: Run = (pod, { family, address, port }) =>
   pod.connect(pod.address(family), port, '--set-before', routeOption(address), ...PATIENCE)
 
 function bytesOf(ipv4: string): string {
@@ -84,6 +138,8 @@ export const ATTEMPTS: readonly Attempt[] = [
     families: V4,
     run: (pod, target) => by()(pod, { ...target, address: `::ffff:${target.address}` })
   },
+  { what: 'a second connect after AF_UNSPEC', run: twice('--again') },
+  { what: 'a second connect after a failure', run: twice('--after-failure') },
   { what: 'a non-blocking connect', run: by('--nonblock') },
   { what: 'io_uring', run: by('--uring') },
   { what: 'io_uring with a thread of its own', run: by('--uring-sqpoll') },
@@ -110,16 +166,28 @@ export const ATTEMPTS: readonly Attempt[] = [
       return by('--bind', FOREIGN[target.family], '--set-before', option)(pod, target)
     }
   },
+  // IPv4 itself refuses.
+  { what: 'a source of loopback', families: V6, run: by('--bind', LOOPBACK.ipv6) },
+  {
+    what: 'a link-local address',
+    // Until its own is known to be no other's it cannot be a source.
+    before: (pod) => expect.poll(() => pod.ip('-6', 'addr', 'show', 'tentative')).toBe(''),
+    run: (pod, target) => {
+      const scope = target.family === 'ipv6' ? '%eth0' : ''
+      return by()(pod, { ...target, address: LINK_LOCAL[target.family] + scope })
+    }
+  },
   { what: 'a route in the packet', run: route },
   { what: 'a cgroup namespace of its own', run: under('unshare', '--cgroup') },
   { what: 'a user namespace of its own', run: under('unshare', '--user', '--map-root-user') },
+  { what: 'a network namespace of its own', run: nested, leaks: ['iptables'] },
+  { what: 'a cgroup made in its own', run: from((pod) => join(pod.cgroup, 'inner')) },
+  { what: 'the cgroup of another pod', run: from((_, world) => neighbour(world).cgroup) },
+  { what: 'a process that was moved there', run: moved },
+  { what: 'a socket handed to another pod', run: passed },
   { what: 'the cgroup of kubepods', run: from((pod) => dirname(dirname(pod.podCgroup))) },
   { what: 'a cgroup outside kubepods', run: from((_, world) => world.host.cgroup), leaks: ['sluice'] },
   { what: 'a raw TCP socket', run: raw('tcp'), leaks: ['sluice'] },
   { what: 'a raw socket with a header of its own', run: raw('header'), leaks: ['sluice'] },
   { what: 'AF_PACKET', run: raw('packet'), leaks: ['sluice', 'iptables'] }
 ]
-
-export const CASES = ATTEMPTS.flatMap((attempt) =>
-  (attempt.families ?? FAMILIES).map((family) => [attempt.what, family, attempt] as const)
-)

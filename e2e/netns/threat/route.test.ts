@@ -2,7 +2,9 @@
 // What goes to the pod's own addresses is left alone, and must stay in the pod.
 
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Server } from '../../world/place.ts'
+import { captureByIptables } from '../../world/iptables.ts'
+import type { Place, Server } from '../../world/place.ts'
+import type { Pod } from '../../world/pod.ts'
 import { must } from '../../world/running.ts'
 import { without } from '../setup/hook.ts'
 import { FAMILIES, mesh } from '../setup/mesh.ts'
@@ -18,7 +20,7 @@ const OLD_OPTIONS = '41:6:hex=00'
 const node = mesh({
   enrolled: ['app'],
   plain: ['plain'],
-  outsiders: ['server', 'far'],
+  outsiders: ['server', 'far', 'farther'],
   // An agent that starts again has soon looked at every pod.
   agent: { config: { verifyInterval: '300ms' } }
 })
@@ -63,23 +65,26 @@ describe('a route in the packet', () => {
 const ETH1 = 'fd00:77::1'
 const BY_ETH1 = ['--device', 'eth1', '--bind', ETH1] as const
 
+/** Another network of the pod, on which a machine has the pod's own address too. */
+async function another(pod: Pod, machine: Place): Promise<void> {
+  const peer = ['type', 'veth', 'peer', 'name', 'eth1', 'netns', machine.netns]
+  await must(['ip', '-n', pod.netns, 'link', 'add', 'eth1', ...peer])
+  await pod.ip('addr', 'add', `${ETH1}/64`, 'dev', 'eth1', 'nodad')
+  await pod.ip('link', 'set', 'eth1', 'up')
+  await machine.ip('addr', 'add', 'fd00:77::2/64', 'dev', 'eth1', 'nodad')
+  await machine.ip('addr', 'add', `${pod.ipv6}/128`, 'dev', 'eth1', 'nodad')
+  await machine.ip('link', 'set', 'eth1', 'up')
+  await pod.ip('-6', 'route', 'add', 'default', 'dev', 'eth1', 'metric', 9999)
+}
+
 describe('an own address, by the device of another network', () => {
   let stranger: Server
   let own: Server
 
-  // A machine there has the pod's own address too.
   beforeAll(async () => {
-    const [app, far] = [node.pod('app'), node.outsider('far')]
-    const peer = ['type', 'veth', 'peer', 'name', 'eth1', 'netns', far.netns]
-    await must(['ip', '-n', app.netns, 'link', 'add', 'eth1', ...peer])
-    await app.ip('addr', 'add', `${ETH1}/64`, 'dev', 'eth1', 'nodad')
-    await app.ip('link', 'set', 'eth1', 'up')
-    await far.ip('addr', 'add', 'fd00:77::2/64', 'dev', 'eth1', 'nodad')
-    await far.ip('addr', 'add', `${app.ipv6}/128`, 'dev', 'eth1', 'nodad')
-    await far.ip('link', 'set', 'eth1', 'up')
-    await app.ip('-6', 'route', 'add', 'default', 'dev', 'eth1', 'metric', 9999)
-    stranger = await far.serve(PORT)
-    own = await app.serve(PORT)
+    await another(node.pod('app'), node.outsider('far'))
+    stranger = await node.outsider('far').serve(PORT)
+    own = await node.pod('app').serve(PORT)
   })
 
   it('is the pod’s: the hook takes the device off', async () => {
@@ -111,5 +116,16 @@ describe('an own address, by the device of another network', () => {
       expect(connected).toMatchObject({ ok: true, ended: 'line' })
       expect(stranger.seen.map(({ peer }) => peer)).toEqual([connected.local])
     })
+  })
+
+  it('is the stranger’s in a pod outside, and nobody’s with Istio’s rules', async () => {
+    const [pod, machine] = [node.pod('plain'), node.outsider('farther')]
+    await another(pod, machine)
+    const there = await machine.serve(PORT)
+    const connected = await pod.connect(pod.ipv6, PORT, ...BY_ETH1)
+    expect(connected).toMatchObject({ ok: true, ended: 'line' })
+    await captureByIptables(pod)
+    expect(await pod.connect(pod.ipv6, PORT, ...BY_ETH1, ...PATIENCE)).toMatchObject({ ok: false })
+    expect(there.seen.map(({ peer }) => peer)).toEqual([connected.local])
   })
 })

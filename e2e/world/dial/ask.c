@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -69,6 +70,38 @@ int ask_open(struct ask_options *options)
 	return fd;
 }
 
+enum {
+	ANCILLARY = CMSG_SPACE(sizeof(struct in6_pktinfo)),
+};
+
+/* The source and the device of this datagram alone. Returns the size; 0: neither is asked for. */
+static size_t put_ancillary(char control[ANCILLARY], const struct ask_options *options)
+{
+	const struct sockaddr_storage *source = &options->source;
+	unsigned index = options->through ? if_nametoindex(options->through) : 0;
+	struct cmsghdr *header = (struct cmsghdr *)control;
+	struct in_pktinfo four = { .ipi_ifindex = (int)index };
+	struct in6_pktinfo six = { .ipi6_ifindex = index };
+
+	if (!source->ss_family && !index)
+		return 0;
+	memset(control, 0, ANCILLARY);
+	if (options->server[0].ss_family == AF_INET) {
+		four.ipi_spec_dst = ((const struct sockaddr_in *)source)->sin_addr;
+		*header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(four)),
+					    .cmsg_level = IPPROTO_IP,
+					    .cmsg_type = IP_PKTINFO };
+		memcpy(CMSG_DATA(header), &four, sizeof(four));
+		return CMSG_SPACE(sizeof(four));
+	}
+	six.ipi6_addr = ((const struct sockaddr_in6 *)source)->sin6_addr;
+	*header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(six)),
+				    .cmsg_level = IPPROTO_IPV6,
+				    .cmsg_type = IPV6_PKTINFO };
+	memcpy(CMSG_DATA(header), &six, sizeof(six));
+	return CMSG_SPACE(sizeof(six));
+}
+
 static void send_tcp(int fd, const struct ask_message *message)
 {
 	uint8_t prefix[2] = { (uint8_t)(message->length >> 8), (uint8_t)message->length };
@@ -79,33 +112,47 @@ static void send_tcp(int fd, const struct ask_message *message)
 		fail("send");
 }
 
-static void send_together(int fd, bool named, struct ask_message *message, int count)
+/* `control`: of all, `size` bytes. */
+static void compose(struct msghdr *header, struct iovec *part, const struct ask_options *options,
+		    struct ask_message *message, char *control, size_t size)
 {
+	*part = (struct iovec){ message->bytes, message->length };
+	*header = (struct msghdr){ .msg_iov = part,
+				   .msg_iovlen = 1,
+				   .msg_control = size ? control : NULL,
+				   .msg_controllen = size };
+	if (options->kind != ASK_UNCONNECTED && options->kind != ASK_SENDMMSG_TO)
+		return;
+	header->msg_name = message->server;
+	header->msg_namelen = address_length(message->server);
+}
+
+static void send_together(int fd, const struct ask_options *options, struct ask_message *message,
+			  int count)
+{
+	_Alignas(struct cmsghdr) char control[ANCILLARY];
 	struct mmsghdr headers[ASK_MESSAGES] = { 0 };
 	struct iovec parts[ASK_MESSAGES];
+	size_t size = put_ancillary(control, options);
 
-	for (int i = 0; i < count; i++) {
-		parts[i] = (struct iovec){ message[i].bytes, message[i].length };
-		headers[i].msg_hdr.msg_iov = &parts[i];
-		headers[i].msg_hdr.msg_iovlen = 1;
-		if (!named)
-			continue;
-		headers[i].msg_hdr.msg_name = message[i].server;
-		headers[i].msg_hdr.msg_namelen = address_length(message[i].server);
-	}
+	for (int i = 0; i < count; i++)
+		compose(&headers[i].msg_hdr, &parts[i], options, &message[i], control, size);
 	if (sendmmsg(fd, headers, (unsigned)count, 0) != count)
 		fail("sendmmsg");
 }
 
-static void send_one(int fd, const struct ask_options *options, const struct ask_message *message)
+static void send_one(int fd, const struct ask_options *options, struct ask_message *message)
 {
-	bool named = options->kind == ASK_UNCONNECTED;
-	const struct sockaddr *to = named ? (const struct sockaddr *)message->server : NULL;
+	_Alignas(struct cmsghdr) char control[ANCILLARY];
+	struct msghdr header;
+	struct iovec part;
 
-	if (options->kind == ASK_TCP)
+	if (options->kind == ASK_TCP) {
 		send_tcp(fd, message);
-	else if (sendto(fd, message->bytes, message->length, 0, to,
-			named ? address_length(message->server) : 0) < 0)
+		return;
+	}
+	compose(&header, &part, options, message, control, put_ancillary(control, options));
+	if (sendmsg(fd, &header, 0) < 0)
 		fail("send");
 }
 
@@ -162,7 +209,7 @@ int ask_all(int fd, const struct ask_options *options, struct ask_message *messa
 
 	*got = 0;
 	if (together)
-		send_together(fd, options->kind == ASK_SENDMMSG_TO, messages, count);
+		send_together(fd, options, messages, count);
 	for (int i = 0; !together && i < count && !error; i++) {
 		send_one(fd, options, &messages[i]);
 		if (options->in_turn)

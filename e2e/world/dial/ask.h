@@ -24,6 +24,8 @@ struct ask_options {
 	enum ask_kind kind;
 	const char *name, *device, *unicast_device;
 	struct sockaddr_storage server[ASK_SERVERS], bind; /* ss_family 0: not given */
+	struct sockaddr_storage source; /* of each datagram, as ancillary data; ss_family 0: not given */
+	const char *through; /* the device, as ancillary data */
 	int servers, types, type[2], timeout, mark;
 	bool in_turn; /* each answer is awaited before the next question */
 	bool again; /* once more on the same socket after a line on stdin */

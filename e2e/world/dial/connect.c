@@ -54,6 +54,20 @@ static void print_after(struct line *line, const struct connect_options *options
 	line_array_end(line);
 }
 
+static void wait_for_line(int fd)
+{
+	struct line line;
+	char c;
+
+	line_begin(&line);
+	line_text(&line, "event", "waiting");
+	line_integer(&line, "pid", getpid());
+	line_integer(&line, "fd", fd);
+	line_end(&line);
+	while (read(STDIN_FILENO, &c, 1) == 1 && c != '\n')
+		;
+}
+
 static void print_attempt(int fd, const struct connect_options *options,
 			  const struct attempt *attempt, const int after[SOCKET_OPTIONS])
 {
@@ -77,6 +91,8 @@ static void print_attempt(int fd, const struct connect_options *options,
 		line_address(&line, "peer", &peer);
 		print_after(&line, options, after);
 	}
+	if (attempt->error == 0 && options->wait_send)
+		wait_for_line(fd);
 	if (attempt->error == 0 && options->send && options->manner != MANNER_FASTOPEN &&
 	    send(fd, options->send, strlen(options->send), 0) < 0)
 		line_error(&line, "sendErrno", errno);
@@ -96,20 +112,6 @@ static void close_socket(int fd, bool reset)
 	if (reset)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	close(fd);
-}
-
-static void wait_for_line(int fd)
-{
-	struct line line;
-	char c;
-
-	line_begin(&line);
-	line_text(&line, "event", "waiting");
-	line_integer(&line, "pid", getpid());
-	line_integer(&line, "fd", fd);
-	line_end(&line);
-	while (read(STDIN_FILENO, &c, 1) == 1 && c != '\n')
-		;
 }
 
 /* On the same socket: after connect(AF_UNSPEC), or straight after a failure. --wait-line waits here too. */

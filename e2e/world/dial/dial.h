@@ -37,6 +37,7 @@ struct connect_options {
 	bool again_after_failure;
 	enum manner manner;
 	bool mptcp, udp, connected, dontroute, hold, reset, each, no_data, wait_line;
+	bool wait_send; /* after connect, before what is to be sent */
 	bool until_connected;
 	const char *device, *unicast_device, *send, *local_ports;
 	struct socket_option before[SOCKET_OPTIONS], after[SOCKET_OPTIONS];

@@ -71,6 +71,11 @@ static void parse(int argc, char **argv, struct ask_options *options)
 			options->device = argv[++i];
 		else if (strcmp(argv[i], "--unicast-if") == 0 && value)
 			options->unicast_device = argv[++i];
+		else if (strcmp(argv[i], "--through") == 0 && value)
+			options->through = argv[++i];
+		else if (strcmp(argv[i], "--source") == 0 && value &&
+			 address_parse(value, 0, &options->source))
+			i++;
 		else if (strcmp(argv[i], "--bind") != 0 || !value ||
 			 !address_parse(argv[++i], 0, &options->bind))
 			usage("no such option, or not an address", argv[i]);

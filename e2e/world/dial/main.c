@@ -23,7 +23,7 @@ static const struct {
 	  "LO-HI] [--fd N]\n"
 	  "    [--again ADDR PORT|--after-failure ADDR PORT] [--send TEXT] [--no-data] [--hold] "
 	  "[--rst]\n"
-	  "    [--wait-line] [--udp [--connected]]      OPTION is SO_NAME:VALUE or "
+	  "    [--wait-line] [--wait-send] [--udp [--connected]]      OPTION is SO_NAME:VALUE or "
 	  "LEVEL:NUMBER:VALUE;\n"
 	  "    a VALUE is a number, %DEVICE, hex=BYTES or a text" },
 	{ "serve", command_serve,
@@ -34,12 +34,13 @@ static const struct {
 	{ "pass-socket", command_pass_socket, "PATH ipv4|ipv6" },
 	{ "receive-socket", command_receive_socket, "PATH -- ADDR PORT [connect's options]" },
 	{ "ping", command_ping, "ADDR" },
-	{ "raw", command_raw, "tcp|header|packet ADDR PORT" },
+	{ "raw", command_raw, "tcp|header|packet|tun ADDR PORT [SOURCE]" },
 	{ "dns", command_dns,
 	  "connected|unconnected|sendmmsg|sendmmsg-to|tcp NAME SERVER... [--type A|AAAA|both] "
 	  "[--in-turn]\n"
 	  "    [--again] [--timeout MS] [--bind ADDR] [--device DEV] [--unicast-if DEV] [--mark "
-	  "N]" },
+	  "N]\n"
+	  "    [--source ADDR] [--through DEV]      both as ancillary data of each datagram" },
 	{ "resolver", command_resolver, "[ADDR [PORT]]" },
 	{ "segments", command_segments, "PORT [LAST-PORT]" },
 	{ "forks", command_forks, "N [--exec] [--seconds S]" },

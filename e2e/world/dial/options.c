@@ -38,7 +38,7 @@ static bool parse_flag(const char *name, struct connect_options *options)
 		{ "--connected", &options->connected }, { "--dontroute", &options->dontroute },
 		{ "--hold", &options->hold },           { "--rst", &options->reset },
 		{ "--each", &options->each },           { "--no-data", &options->no_data },
-		{ "--wait-line", &options->wait_line },
+		{ "--wait-line", &options->wait_line }, { "--wait-send", &options->wait_send },
 		{ "--until-connected", &options->until_connected },
 	};
 	const struct {

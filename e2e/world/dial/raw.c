@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// A SYN that no TCP socket sends: by a raw socket, with a header of our own, and past IP altogether.
+// A SYN that no TCP socket sends: by a raw socket, with a header of our own, past IP altogether, and as if it had come
+// in by a device, to be forwarded.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/if_packet.h>
+#include <linux/if_tun.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "dial.h"
@@ -22,7 +26,7 @@ enum {
 	HOPS = 64,
 };
 
-static const char device[] = "eth0";
+static const char device[] = "eth0", tunnel[] = "tun0";
 
 struct packet {
 	union {
@@ -68,16 +72,15 @@ static void find_source(const struct sockaddr_storage *target, struct sockaddr_s
 }
 
 /* Returns the size of its header. */
-static size_t compose(const struct sockaddr_storage *target, struct packet *packet)
+static size_t compose(const struct sockaddr_storage *target, const struct sockaddr_storage *source,
+		      struct packet *packet)
 {
-	struct sockaddr_storage source;
 	const void *from, *to;
 	uint32_t total;
 	size_t size;
 
 	memset(packet, 0, sizeof(*packet));
-	find_source(target, &source);
-	from = raw_address(&source, &size);
+	from = raw_address(source, &size);
 	to = raw_address(target, &size);
 	packet->segment = (struct tcphdr){ .source = htons(SOURCE_PORT),
 					   .dest = htons((uint16_t)address_port(target)),
@@ -139,24 +142,42 @@ static ssize_t send_by_ip(const struct sockaddr_storage *target, bool included, 
 	return sendto(fd, data, size, 0, (const struct sockaddr *)&host, address_length(&host));
 }
 
+/* The device is there already, with an address and up. */
+static ssize_t send_by_tunnel(const void *data, size_t size)
+{
+	struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI };
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	memcpy(request.ifr_name, tunnel, sizeof(tunnel));
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &request) != 0)
+		fail("TUNSETIFF");
+	return write(fd, data, size);
+}
+
 int command_raw(int argc, char **argv)
 {
-	struct sockaddr_storage target;
+	struct sockaddr_storage target, source;
 	struct packet packet;
 	struct line line;
 	unsigned char whole[sizeof(packet)];
 	size_t header;
 	ssize_t sent;
 
-	if (argc != 3 || !address_parse(argv[1], (int)number(argv[2], 1, 65535), &target))
-		usage("raw needs tcp|header|packet ADDR PORT", NULL);
-	header = compose(&target, &packet);
+	if (argc < 3 || argc > 4 || !address_parse(argv[1], (int)number(argv[2], 1, 65535), &target))
+		usage("raw needs tcp|header|packet|tun ADDR PORT [SOURCE]", NULL);
+	if (argc == 3)
+		find_source(&target, &source);
+	else if (!address_parse(argv[3], 0, &source) || source.ss_family != target.ss_family)
+		usage("not a source", argv[3]);
+	header = compose(&target, &source, &packet);
 	memcpy(whole, &packet.header, header);
 	memcpy(whole + header, &packet.segment, sizeof(packet.segment));
 	if (strcmp(argv[0], "tcp") == 0)
 		sent = send_by_ip(&target, false, &packet.segment, sizeof(packet.segment));
 	else if (strcmp(argv[0], "header") == 0)
 		sent = send_by_ip(&target, true, whole, header + sizeof(packet.segment));
+	else if (strcmp(argv[0], "tun") == 0)
+		sent = send_by_tunnel(whole, header + sizeof(packet.segment));
 	else
 		sent = send_past_ip(target.ss_family, whole, header + sizeof(packet.segment));
 	if (sent < 0)
