@@ -19,9 +19,6 @@ export type Future = 'succeeded' | 'uninstalled' | 'unclear'
 
 export type Answer = { readonly daemonSet: unknown } | { readonly failure: ApiFailure }
 
-/** The server's own word; all else may be a proxy's. */
-const ANSWERED = [401, 403, 404]
-
 export function futureOf(answer: Answer, name: string): Future {
   if ('failure' in answer) {
     const { status, reason, about } = answer.failure
@@ -32,11 +29,12 @@ export function futureOf(answer: Answer, name: string): Future {
   return metadata.deletionTimestamp === undefined ? 'succeeded' : 'uninstalled'
 }
 
+const NO_DAEMON_SET = 'answer is no DaemonSet'
 const TRIES = 3
 const PAUSE_MS = 1_000
 /** All tries together must leave time to end in order before the kubelet's patience is over. */
 const ANSWER_WITHIN_MS = 3_000
-const WAIT = { firstMs: 1_000, lastMs: 60_000 }
+const LONGEST_PAUSE_MS = 60_000
 
 export interface OwnDaemonSetOptions {
   readonly api: Pick<KubernetesApi, 'answer'>
@@ -56,14 +54,18 @@ export class OwnDaemonSet {
     this.#options = options
   }
 
-  /** Asks once, or until there is an answer: what was never there cannot be missed later. */
+  /**
+   * Asks until the server says whether it is there: what was never there cannot be missed later. A refusal may pass,
+   * as when the agent starts before its role is known everywhere.
+   */
   meet(): void {
-    const { random = Math.random, log, name } = this.#options
-    const backoff = { ...WAIT, random }
+    const { random = Math.random, pauseMs = PAUSE_MS, log, name } = this.#options
+    const backoff = { firstMs: pauseMs, lastMs: LONGEST_PAUSE_MS, random }
     const future$ = defer(() => this.#ask()).pipe(
       map((answer) => {
-        if ('failure' in answer && !ANSWERED.includes(answer.failure.status)) throw answer.failure
-        return futureOf(answer, name.name)
+        const future = futureOf(answer, name.name)
+        if (future === 'unclear') throw 'failure' in answer ? answer.failure : new Error(NO_DAEMON_SET)
+        return future
       }),
       retry({ delay: (failure, count) => timer(delayMs(backoff, count - 1, failure)) })
     )
@@ -88,7 +90,7 @@ export class OwnDaemonSet {
       log.info({ daemonSet: name, future }, 'agent was told to end')
       if (future !== 'unclear') return future === 'uninstalled'
       if (tried === TRIES) {
-        const err = 'failure' in answer ? answer.failure.message : 'answer is no DaemonSet'
+        const err = 'failure' in answer ? answer.failure.message : NO_DAEMON_SET
         log.warn({ daemonSet: name, err }, 'nobody says whether another agent follows: pods stay steered')
         return false
       }

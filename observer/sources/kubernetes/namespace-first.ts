@@ -25,7 +25,9 @@ function inOrder(event: SourceEvent, namespaces: Set<string>, waiting: Map<PodUi
       return []
     }
     case 'pod-gone':
-      return waiting.delete(event.uid) ? [] : [event]
+      // It may have been told before its namespace went.
+      waiting.delete(event.uid)
+      return [event]
     case 'namespace': {
       const { name } = event.namespace
       namespaces.add(name)

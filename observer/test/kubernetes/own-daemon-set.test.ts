@@ -12,6 +12,7 @@ const GONE = new ApiFailure(404, 'not found', { reason: 'NotFound', about: 'slui
 const AWAY = new ApiFailure(0, 'connect ECONNREFUSED')
 /** A request that is never answered. */
 const SILENT = {}
+const UNKNOWN = new ApiFailure(401, 'Unauthorized')
 const DENIED = new ApiFailure(403, 'forbidden', { reason: 'Forbidden', about: 'sluice' })
 
 describe('what follows an agent', () => {
@@ -27,7 +28,7 @@ describe('what follows an agent', () => {
     ],
     ['the server is away', { failure: AWAY }, 'unclear'],
     ['it may not ask', { failure: DENIED }, 'unclear'],
-    ['its account is not known', { failure: new ApiFailure(401, 'Unauthorized') }, 'unclear'],
+    ['its account is not known', { failure: UNKNOWN }, 'unclear'],
     ['the answer is another object', { daemonSet: { kind: 'Status' } }, 'unclear'],
     ['the answer is nothing', { daemonSet: null }, 'unclear']
   ])('when %s', (_, answer, future) => {
@@ -58,7 +59,8 @@ describe('an agent that is told to end', () => {
   async function ended(...answers: (object | ApiFailure)[]): Promise<boolean> {
     const daemonSet = agentWith(...answers)
     daemonSet.meet()
-    await vi.waitFor(() => expect(asked.length).toBeGreaterThan(0))
+    const clear = answers.findIndex((answer) => answer === THERE || answer === GONE)
+    await vi.waitFor(() => expect(asked.length).toBeGreaterThan(clear))
     await new Promise((resolve) => setTimeout(resolve, 5))
     return daemonSet.isUninstalled()
   }
@@ -76,6 +78,9 @@ describe('an agent that is told to end', () => {
     ['keeps it while the server is silent, and does not wait for it', false, [THERE, SILENT]],
     ['keeps it when it may not ask any more', false, [THERE, DENIED]],
     ['asks again before it doubts', true, [THERE, AWAY, AWAY, GONE]],
+    ['has met its DaemonSet after it was refused', true, [DENIED, THERE, GONE]],
+    ['has met it after its account was not known', true, [UNKNOWN, THERE, GONE]],
+    ['has met it after a proxy answered', true, [{ kind: 'Status' }, THERE, GONE]],
     ['keeps it when it never was in such a DaemonSet', false, [GONE, GONE]]
   ])('%s', async (_, uninstalled, answers) => {
     expect(await ended(...answers)).toBe(uninstalled)
