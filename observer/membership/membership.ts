@@ -17,8 +17,10 @@ export type DecidedBy =
   | 'default'
   | 'completed'
 
+export type WarningKind = 'invalid-value' | 'conflict' | 'opt-out-not-allowed' | 'not-supported'
+
 export interface MembershipWarning {
-  readonly kind: 'invalid-value' | 'conflict' | 'opt-out-not-allowed' | 'not-supported'
+  readonly kind: WarningKind
   /** The annotation or label at fault. */
   readonly key: string
   readonly value: string

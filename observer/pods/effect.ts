@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the state machine hears and what it asks for. Plain data: nothing here touches the node.
 
-import type { Membership } from '../membership/membership.ts'
+import type { Membership, WarningKind } from '../membership/membership.ts'
 import type { Condition } from './condition.ts'
 import type { Pod } from './pod.ts'
 import type { PodCgroup, Verdict } from './state.ts'
@@ -48,7 +48,7 @@ export type Announcement =
   /** It was to leave, and something of the mesh is in it still. */
   | 'stays'
   | 'unjudged'
-  | 'warning'
+  | WarningKind
   | 'observed'
   /** It was asked for, and its sockets are not this kernel's. */
   | 'unsupported'

@@ -69,7 +69,7 @@ function judged(
     (warning) => !state.membership?.warnings.some((told) => told.message === warning.message)
   )
   const warnings = fresh.map(
-    ({ message }): Effect => ({ do: 'announce', what: 'warning', message: `${podRef(pod)}: ${message}` })
+    ({ kind, message }): Effect => ({ do: 'announce', what: kind, message: `${podRef(pod)}: ${message}` })
   )
   const next: PodState = { ...state, pod, membership, listed: true }
   const told = [...warnings, ...unsupported(state, membership)]

@@ -2,7 +2,7 @@
 // What the operator is told of a pod, in the log.
 
 import type { Logger } from 'pino'
-import type { Effect } from '../pods/effect.ts'
+import type { Announcement, Effect } from '../pods/effect.ts'
 import { podRef } from '../pods/pod.ts'
 import type { PodState } from '../pods/state.ts'
 
@@ -12,11 +12,14 @@ const SENTENCES = {
   failed: 'pod could not be enrolled',
   stays: 'pod could not leave the mesh altogether',
   unjudged: 'pod is held and no source names it',
-  warning: 'pod is marked inconsistently',
+  conflict: 'pod is marked inconsistently',
+  'invalid-value': 'pod is marked with a value that is none',
+  'opt-out-not-allowed': 'pod may not leave the mesh by itself',
+  'not-supported': 'pod asks for something that is not supported',
   observed: 'pod would be steered',
   unsupported: 'pod cannot be steered',
   condition: 'pod is steered, and something is not as it should be'
-} as const
+} as const satisfies Record<Announcement, string>
 
 export function announce(
   { what, message }: Extract<Effect, { do: 'announce' }>,

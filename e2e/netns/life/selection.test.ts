@@ -87,8 +87,9 @@ describe('a pod', () => {
   it('with a value that is none counts as silent, and is warned about once', async () => {
     const pod = await node.world.pod({ name: 'odd', annotations: { [JOIN]: 'yes' } })
     await node.agent.untilPod(pod, 'outside')
-    const warned = () => node.agent.log.filter(({ uid, event }) => uid === pod.uid && event === 'warning')
-    await node.agent.waitForLog(({ uid, event }) => uid === pod.uid && event === 'warning')
+    const warned = () =>
+      node.agent.log.filter(({ uid, event }) => uid === pod.uid && event === 'invalid-value')
+    await node.agent.waitForLog(({ uid, event }) => uid === pod.uid && event === 'invalid-value')
     await pod.label('unrelated', 'x')
     await pod.annotate(JOIN, 'true')
     await node.agent.untilPod(pod, 'enrolled')

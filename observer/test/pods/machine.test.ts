@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest'
+import type { WarningKind } from '../../membership/membership.ts'
 import type { Input } from '../../pods/effect.ts'
 import { step } from '../../pods/machine.ts'
 import type { PodState, Verdict } from '../../pods/state.ts'
@@ -127,19 +128,25 @@ describe('a failed departure', () => {
 })
 
 describe('a warning of the selection', () => {
+  const KINDS: Readonly<Record<string, WarningKind>> = { a: 'conflict', b: 'invalid-value' }
   const warned = (...messages: string[]): Input => ({
     kind: 'judged',
     pod: pod(),
     membership: membership('in', {
-      warnings: messages.map((message) => ({ kind: 'conflict', key: 'k', value: 'v', message }))
+      warnings: messages.map((message) => ({
+        kind: KINDS[message] ?? 'conflict',
+        key: 'k',
+        value: 'v',
+        message
+      }))
     })
   })
 
   it('is announced once, with the name of the pod', () => {
     const first = step(podState(), warned('a'), LENIENT)
-    expect(first.effects).toEqual([{ do: 'announce', what: 'warning', message: 'shop/cart: a' }])
+    expect(first.effects).toEqual([{ do: 'announce', what: 'conflict', message: 'shop/cart: a' }])
     const again = step(first.state, warned('a', 'b'), LENIENT)
-    expect(again.effects).toEqual([{ do: 'announce', what: 'warning', message: 'shop/cart: b' }])
+    expect(again.effects).toEqual([{ do: 'announce', what: 'invalid-value', message: 'shop/cart: b' }])
   })
 })
 
