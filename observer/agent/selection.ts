@@ -3,16 +3,12 @@
 import type { Config } from '../config/schema.ts'
 import type { Membership } from '../membership/membership.ts'
 import { observed } from '../membership/observed.ts'
-import {
-  type ComponentIdentity,
-  type SelectionPolicy,
-  UNSUPPORTED_RUNTIME_CLASSES
-} from '../membership/policy.ts'
+import type { ComponentIdentity, SelectionPolicy } from '../membership/policy.ts'
 import { select } from '../membership/select.ts'
 import type { Namespace, Pod } from '../pods/pod.ts'
 
 export function selectionPolicy(
-  { excludeNamespaces, allowPodOptOut, dnsCapture, ztunnel }: Config,
+  { excludeNamespaces, allowPodOptOut, dnsCapture, ztunnel, unsupportedRuntimeClasses }: Config,
   agent: ComponentIdentity | undefined
 ): SelectionPolicy {
   const { namespace, serviceAccount } = ztunnel
@@ -22,7 +18,7 @@ export function selectionPolicy(
     dnsCapture,
     ztunnel: { namespace, serviceAccount },
     agent,
-    unsupportedRuntimeClasses: UNSUPPORTED_RUNTIME_CLASSES
+    unsupportedRuntimeClasses
   }
 }
 

@@ -154,6 +154,13 @@ export function namespaceNames(fallback: string[], description: string) {
     .register(notes, { description, accepted: 'a list of names of namespaces' })
 }
 
+export function objectNames(fallback: string[], description: string) {
+  return z
+    .array(z.string().regex(SUBDOMAIN))
+    .prefault(fallback)
+    .register(notes, { description, accepted: 'a list of names of Kubernetes objects' })
+}
+
 export function objectName(fallback: string, description: string) {
   return z
     .string()

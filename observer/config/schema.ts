@@ -12,6 +12,7 @@ import {
   namespaceName,
   namespaceNames,
   objectName,
+  objectNames,
   optionalNamespaceName,
   optionalObjectName,
   optionalPath,
@@ -100,6 +101,10 @@ export const schema = z.strictObject({
   allowPodOptOut: flag(
     true,
     'Whether a pod may say that it is not in the mesh; if not, its wish is only a warning.'
+  ),
+  unsupportedRuntimeClasses: objectNames(
+    ['gvisor', 'runsc', 'kata'],
+    'Runtime classes, by their names, whose pods have a kernel of their own and are never enrolled: kata stands for kata-qemu and the like too. Name the defaults as well if you set it.'
   ),
   strict: flag(false, 'Hold new pods even while no agent runs, and running pods until they are enrolled.'),
   nestedNetns: choice(

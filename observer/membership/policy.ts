@@ -18,6 +18,3 @@ export interface SelectionPolicy {
   /** An entry names a class and every class `<entry>-…`: `kata` covers `kata-qemu`. */
   readonly unsupportedRuntimeClasses: readonly string[]
 }
-
-/** gVisor and Kata run pods on kernels of their own. */
-export const UNSUPPORTED_RUNTIME_CLASSES: readonly string[] = ['gvisor', 'runsc', 'kata']

@@ -22,3 +22,21 @@ describe("the agent's own pod", () => {
     expect(judge(own, AMBIENT)).toMatchObject({ decision: 'in' })
   })
 })
+
+describe('runtime classes that are set', () => {
+  const judge = (text: string, runtimeClass: string) => {
+    const config = loadConfig({ file: { path: 'config.yaml', text } })
+    return selection(config, selectionPolicy(config, undefined))(pod({ runtimeClass }), AMBIENT).decision
+  }
+
+  it.each([
+    ['', 'sandboxed', 'in'],
+    ['', 'kata-qemu', 'unsupported'],
+    ['unsupportedRuntimeClasses: [sandboxed]', 'sandboxed', 'unsupported'],
+    ['unsupportedRuntimeClasses: [sandboxed]', 'sandboxed-gpu', 'unsupported'],
+    ['unsupportedRuntimeClasses: [sandboxed]', 'kata', 'in'],
+    ['unsupportedRuntimeClasses: []', 'gvisor', 'in']
+  ])('%j: a pod of class %s is %s', (text, runtimeClass, decision) => {
+    expect(judge(text, runtimeClass)).toBe(decision)
+  })
+})

@@ -74,6 +74,7 @@ describe('the layers', () => {
   it.each([
     ['SLUICE_EXCLUDE_NAMESPACES', 'a, b', 'excludeNamespaces', ['a', 'b']],
     ['SLUICE_EXCLUDE_NAMESPACES', '', 'excludeNamespaces', []],
+    ['SLUICE_UNSUPPORTED_RUNTIME_CLASSES', 'a.b, c', 'unsupportedRuntimeClasses', ['a.b', 'c']],
     ['SLUICE_STRICT', 'true', 'strict', true],
     ['SLUICE_SCAN_INTERVAL', '0s', 'scanInterval', 0],
     ['SLUICE_DRAIN_TIMEOUT', '1.5m', 'drainTimeout', 90_000],

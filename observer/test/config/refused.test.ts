@@ -32,6 +32,7 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   'kubelet.addresses': ['node', '10.0.0.256', '10.0.0.0/24'],
   dnsCapture: ['', 'yes'],
   excludeNamespaces: ['Upper', 'a,b_', 'a,,b'],
+  unsupportedRuntimeClasses: ['Kata', 'a,,b'],
   allowPodOptOut: ['', 'yes', '1', 'True'],
   strict: ['', 'yes', '1', 'True'],
   nestedNetns: ['', 'drop'],

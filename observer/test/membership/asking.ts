@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A policy, and pods that ask for this and that.
 
-import { type SelectionPolicy, UNSUPPORTED_RUNTIME_CLASSES } from '../../membership/policy.ts'
+import type { SelectionPolicy } from '../../membership/policy.ts'
 import type { Namespace, Pod } from '../../pods/pod.ts'
 
 export const POLICY: SelectionPolicy = {
@@ -10,7 +10,7 @@ export const POLICY: SelectionPolicy = {
   dnsCapture: true,
   ztunnel: { namespace: 'istio-system', serviceAccount: 'ztunnel' },
   agent: { namespace: 'sluice', serviceAccount: 'sluice-agent' },
-  unsupportedRuntimeClasses: UNSUPPORTED_RUNTIME_CLASSES
+  unsupportedRuntimeClasses: ['gvisor', 'runsc', 'kata']
 }
 export const STRICT: SelectionPolicy = { ...POLICY, allowPodOptOut: false }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { UNSUPPORTED_RUNTIME_CLASSES } from '../../../membership/policy.ts'
 import { select } from '../../../membership/select.ts'
 import type { Pod } from '../../../pods/pod.ts'
 import { decodeNamespace, decodePod } from '../../../sources/kubernetes/decode.ts'
@@ -64,7 +63,7 @@ describe('a pod of the API server', () => {
         allowPodOptOut: true,
         ztunnel: { namespace: 'istio-system', serviceAccount: 'ztunnel' },
         dnsCapture: true,
-        unsupportedRuntimeClasses: UNSUPPORTED_RUNTIME_CLASSES
+        unsupportedRuntimeClasses: ['gvisor', 'runsc', 'kata']
       }
       expect(select(pod, undefined, policy)).toMatchObject({
         decision: 'unsupported',
