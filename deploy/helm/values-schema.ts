@@ -118,7 +118,11 @@ const values = closed({
       interval: { type: 'string', pattern: '^[0-9]+(ms|s|m|h)$' },
       labels
     }),
-    prometheusRule: closed({ enabled: flag, labels, runbook: text }),
+    prometheusRule: closed({
+      enabled: flag,
+      labels,
+      runbook: { type: 'string', pattern: '^(https?://[^#]+)?$' }
+    }),
     dashboard: closed({ enabled: flag, labels })
   }),
   istio: closed({ untaint: flag }),

@@ -13,7 +13,11 @@ const CHART = join(PROJECT, 'deploy/helm/sluice')
 
 const read = (path: string) => readFileSync(join(PROJECT, path), 'utf8')
 
-const metricNames = [...read('docs/metrics.md').matchAll(/^### (\S+)$/gm)].map(([, name = '']) => name)
+/** `up` is what Prometheus itself says of whatever it scrapes. */
+const metricNames = [
+  'up',
+  ...[...read('docs/metrics.md').matchAll(/^### (\S+)$/gm)].map(([, name = '']) => name)
+]
 
 interface Alert {
   readonly alert: string
@@ -34,7 +38,7 @@ const expressions = [
 ]
 
 function metricsIn(expression: string): string[] {
-  const names = [...expression.matchAll(/\b(?:sluice|process)_\w+/g)].map(([name]) => name)
+  const names = [...expression.matchAll(/\b(?:(?:sluice|process)_\w+|up\b)/g)].map(([name]) => name)
   return names.map((name) => name.replace(/_bucket$/, ''))
 }
 

@@ -18,6 +18,8 @@ const PROJECT = join(CHART, '../../..')
 /** Kinds whose definitions a cluster has only with Prometheus Operator. */
 const OF_PROMETHEUS = ['PodMonitor', 'PrometheusRule']
 
+const RUNBOOK = 'https://docs.example/runbook'
+
 const scene = openScene()
 
 const VARIATIONS: readonly (readonly [string, Values])[] = [
@@ -42,7 +44,7 @@ const VARIATIONS: readonly (readonly [string, Values])[] = [
       metrics: {
         address: '[::]:9100',
         podMonitor: { enabled: true, labels: { release: 'prometheus' } },
-        prometheusRule: { enabled: true, runbook: 'https://docs.example/runbook' },
+        prometheusRule: { enabled: true, runbook: RUNBOOK },
         dashboard: { enabled: true }
       }
     }
@@ -119,6 +121,11 @@ describe('a value', () => {
     ['of another type', { config: { strict: 'perhaps' } }, 'got string, want boolean'],
     ['of another set', { mode: 'dry-run' }, "must be one of 'enforce', 'observe'"],
     ['that is no digest', { image: { digest: 'latest' } }, 'does not match pattern'],
+    [
+      'that is no absolute URL',
+      { metrics: { prometheusRule: { runbook: 'docs/runbook.md' } } },
+      'does not match pattern'
+    ],
     ['that is no path', { paths: { bpffs: 'bpf' } }, 'does not match pattern']
   ])('%s is refused', async (_, values, reason) => {
     await expect(render(values)).rejects.toThrow(reason)
@@ -140,15 +147,12 @@ describe('what is watched', () => {
   it('has a line of the runbook with each alert', async () => {
     const metrics = { prometheusRule: { enabled: true }, podMonitor: { enabled: true } }
     const objects = await render({ metrics })
-    const rules = only<KubernetesObject & { spec: { groups: { rules: Rule[] }[] } }>(
-      objects,
-      'PrometheusRule'
-    )
-    const alerts = rules.spec.groups.flatMap((group) => group.rules)
+    const alerts = only<PrometheusRule>(objects, 'PrometheusRule').spec.groups.flatMap((group) => group.rules)
     expect(alerts.length).toBeGreaterThan(10)
     for (const { alert, expr, annotations } of alerts) {
       expect(expr).not.toBe('')
-      expect(annotations.runbook_url).toBe(`docs/runbook.md#${alert.toLowerCase()}`)
+      expect(annotations.runbook).toBe(`docs/runbook.md#${alert.toLowerCase()}`)
+      expect(annotations).not.toHaveProperty('runbook_url')
     }
     const monitor = only<KubernetesObject & { spec: Monitor }>(objects, 'PodMonitor')
     const template = only<V1DaemonSet>(objects, 'DaemonSet').spec?.template
@@ -158,6 +162,34 @@ describe('what is watched', () => {
     )
   })
 })
+
+describe('the alert rules', () => {
+  const rules = async (values: Values) => {
+    const objects = await render({
+      metrics: { prometheusRule: { enabled: true, runbook: RUNBOOK } },
+      ...values
+    })
+    const name = typeof values.fullnameOverride === 'string' ? values.fullnameOverride : 'sluice'
+    return only<PrometheusRule>(objects, 'PrometheusRule', name).spec.groups.flatMap((group) => group.rules)
+  }
+
+  it('link to the runbook where the values say that it is', async () => {
+    for (const { alert, annotations } of await rules({}))
+      expect(annotations.runbook_url).toBe(`${RUNBOOK}#${alert.toLowerCase()}`)
+  })
+
+  it.each(['sluice', 'mesh'])(
+    'tell of agents that do not answer, by the job of the PodMonitor: %s',
+    async (name) => {
+      const down = (await rules({ fullnameOverride: name })).find(({ alert }) => alert === 'SluiceAgentDown')
+      expect(down?.expr).toBe(`up{job="default/${name}"} == 0`)
+    }
+  )
+})
+
+interface PrometheusRule extends KubernetesObject {
+  readonly spec: { readonly groups: readonly { readonly rules: readonly Rule[] }[] }
+}
 
 interface Rule {
   readonly alert: string
