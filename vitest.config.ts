@@ -54,7 +54,7 @@ export default defineConfig({
           include: ['e2e/cluster/**/*.figures.ts'],
           globalSetup: 'e2e/cluster/setup.ts',
           fileParallelism: false,
-          testTimeout: 300_000,
+          testTimeout: 900_000,
           hookTimeout: 300_000
         }
       }

@@ -55,6 +55,11 @@ export async function boot({ kernel, initramfs, variables, minutes, console, tel
   const socket = join(directory, 'files')
   const files = virtiofsd(socket)
   let machine: ChildProcess | undefined
+  const end = () => {
+    machine?.kill('SIGKILL')
+    files.kill('SIGKILL')
+  }
+  process.once('exit', end)
   try {
     await until(() => existsSync(socket), files)
     const words = Object.entries(variables).map(([name, value]) => `${name}=${value}`)
@@ -98,6 +103,7 @@ export async function boot({ kernel, initramfs, variables, minutes, console, tel
   } finally {
     if (machine !== undefined) await stop(machine)
     await stop(files)
+    process.off('exit', end)
     rmSync(directory, { recursive: true, force: true })
   }
 }

@@ -120,6 +120,9 @@ const unknown = values.kernel.find((name) => !names.includes(name))
 if (unknown !== undefined) throw new Error(`--kernel ${unknown}: there are ${names.join(', ')}`)
 const wanted = (name: string) => values.kernel.length === 0 || values.kernel.includes(name)
 
+// Guests end with this process.
+process.once('SIGINT', () => process.exit(130))
+process.once('SIGTERM', () => process.exit(143))
 if (wanted(RUNNING)) onRunning()
 for (const kernel of KERNELS) if (wanted(kernel.series)) await onOther(kernel)
 const failed = failures.flatMap((failure) => ['--failed', failure])
