@@ -10,6 +10,7 @@ import { Agent } from './agent/agent.ts'
 import type { Cluster } from './agent/cluster.ts'
 import { KernelSide } from './agent/kernel-side.ts'
 import { surveyNode } from './agent/node.ts'
+import { Retirement } from './agent/retirement.ts'
 import type { Config } from './config/schema.ts'
 import { SluiceError } from './errors/error.ts'
 import { kernelObjects } from './hooks/object-files.ts'
@@ -19,7 +20,7 @@ import type { Facts } from './metrics/facts.ts'
 import type { OpenMetrics } from './metrics/open.ts'
 import { manifestSource } from './sources/manifest/manifest.ts'
 
-/** Pods are told no longer than this that they are captured no more. */
+/** The API server is told no longer than this that pods are captured no more. */
 const WITHDRAWAL_MS = 5_000
 
 /**
@@ -42,13 +43,14 @@ export async function runAgent(config: Config, log: Logger): Promise<void> {
   const kernel = new KernelSide(directory, pins, surveyed, config)
   const node = { ...surveyed, cgroup2: kernel.levelled(surveyed.cgroup2) }
   const clock = new EffectClock()
+  const retirement = new Retirement(cluster?.source ?? manifestSource(config.manifest.directory))
   const agent = new Agent({
     config,
     clock,
     log,
     node,
     kernel,
-    source: cluster?.source ?? manifestSource(config.manifest.directory),
+    source: retirement.source,
     identity: cluster?.identity,
     publish: cluster && ((move) => cluster.publisher.heard(move)),
     listen: (path, options, onConnection) => SeqpacketServer.listen(path, options, onConnection)
@@ -59,8 +61,10 @@ export async function runAgent(config: Config, log: Logger): Promise<void> {
     await agent.start()
     await Promise.race([stopRequested(), agent.failure])
     uninstalled = (await cluster?.isUninstalled()) ?? false
-    if (uninstalled) await within(WITHDRAWAL_MS, cluster?.publisher.withdraw(agent.facts.states))
-    else log.info('agent ends; pods stay steered')
+    if (uninstalled) {
+      await retirement.complete(() => agent.facts.states, config.drainTimeout, log)
+      await within(WITHDRAWAL_MS, cluster?.publisher.settled())
+    } else log.info('agent ends; pods stay steered')
   } finally {
     await metrics?.close()
     await agent.close()

@@ -16,6 +16,7 @@ export type DecidedBy =
   | 'namespace-label'
   | 'default'
   | 'completed'
+  | 'uninstall'
 
 export type WarningKind = 'invalid-value' | 'conflict' | 'opt-out-not-allowed' | 'not-supported'
 

@@ -9,6 +9,8 @@ import type { PodCgroup, Verdict } from './state.ts'
 export type Input =
   /** The source names the pod, or its membership changed. */
   | { readonly kind: 'judged'; readonly pod: Pod; readonly membership: Membership }
+  /** No pod is in the mesh any more. */
+  | { readonly kind: 'retired' }
   /** The source no longer lists it. */
   | { readonly kind: 'unlisted' }
   /** Its cgroup, from an event or a scan, and what the kernel map says of it at that moment. */

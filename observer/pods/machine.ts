@@ -4,6 +4,7 @@
 // may let a pod's connections pass that was not judged.
 
 import type { Membership } from '../membership/membership.ts'
+import { RETIRED } from '../membership/retired.ts'
 import { sameTraits } from '../membership/traits.ts'
 import type { Effect, Input } from './effect.ts'
 import { failed } from './failure.ts'
@@ -28,6 +29,8 @@ export function step(state: PodState, input: Input, circumstances: Circumstances
   switch (input.kind) {
     case 'judged':
       return judged(state, input, circumstances)
+    case 'retired':
+      return settle({ ...state, membership: RETIRED }, circumstances)
     case 'unlisted':
       return unlisted(state)
     case 'cgroup-found':

@@ -3,6 +3,7 @@
 // source on the other, both by pod uid. Each fact is routed to its pod's state machine.
 
 import type { Membership } from '../membership/membership.ts'
+import { RETIRED } from '../membership/retired.ts'
 import type { ProcessEvent } from '../processes/process-event.ts'
 import type { SourceEvent } from '../sources/source.ts'
 import type { Effect, Input } from './effect.ts'
@@ -40,6 +41,7 @@ export class Roster {
   readonly #uids = new Map<bigint, PodUid>()
   /** Above every epoch of a pod that is gone: late answers are not its successor's. */
   #epoch = 0
+  #retired = false
   /** Resolves when the source has told everything that existed when the agent started. */
   readonly synced: Promise<void>
   #announceSynced: () => void = () => undefined
@@ -74,6 +76,9 @@ export class Roster {
       case 'synced':
         this.#announceSynced()
         return []
+      case 'retired':
+        this.#retired = true
+        return this.states.flatMap((state) => (remains(state) ? [] : this.#step(state.uid, fact)))
       case 'cgroup-found':
         this.#uids.set(fact.cgroup.id, fact.cgroup.uid)
         return this.#step(fact.cgroup.uid, fact)
@@ -91,7 +96,8 @@ export class Roster {
   }
 
   #judge(pod: Pod): readonly Move[] {
-    const membership = this.#options.select(pod, this.#namespaces.get(pod.namespace))
+    const leaves = this.#retired && !remains(this.#pods.get(pod.uid))
+    const membership = leaves ? RETIRED : this.#options.select(pod, this.#namespaces.get(pod.namespace))
     return this.#step(pod.uid, { kind: 'judged', pod, membership })
   }
 
@@ -118,4 +124,9 @@ export class Roster {
     } else this.#pods.set(uid, state)
     return state === before && effects.length === 0 ? [] : [{ state, effects }]
   }
+}
+
+/** istio-cni's rules stay in the pod: without its proxy it would have no connections at all. */
+function remains(state: PodState | undefined): boolean {
+  return state?.capturedByIstio === true
 }

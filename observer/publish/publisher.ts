@@ -5,7 +5,6 @@ import type { Logger } from 'pino'
 import type { KubernetesApi } from '../kubernetes/api.ts'
 import type { Mode } from '../maps/mode.ts'
 import type { Move } from '../pods/roster.ts'
-import type { PodState } from '../pods/state.ts'
 import { EVENT_KINDS } from './event.ts'
 import { Pace } from './pace.ts'
 import { EventRecorder } from './recorder.ts'
@@ -45,9 +44,9 @@ export class Publisher {
     if (state.pod === undefined) this.#events.forget(state.uid)
   }
 
-  /** No pod is captured any more. */
-  withdraw(states: readonly PodState[]): Promise<void> {
-    return this.#annotations.withdraw(states)
+  /** Resolves when every pod's annotation says what it should. */
+  settled(): Promise<void> {
+    return this.#annotations.settled()
   }
 
   close(): void {

@@ -43,7 +43,6 @@ const answerSchema = z.object({ metadata: z.object({ resourceVersion: z.string()
 export class RedirectionWriter {
   readonly #options: RedirectionWriterOptions
   readonly #errands = new Map<PodUid, Errand>()
-  #withdrawing = false
   #onIdle: () => void = () => undefined
 
   constructor(options: RedirectionWriterOptions) {
@@ -53,16 +52,13 @@ export class RedirectionWriter {
   /** After each step of a pod. */
   heard(state: PodState): void {
     const { uid, pod, listed } = state
-    const due = this.#withdrawing ? 'absent' : redirectionDue(state, this.#options.mode)
+    const due = redirectionDue(state, this.#options.mode)
     if (pod === undefined || !listed) this.#drop(uid)
     else this.#want(uid, pod, due ?? this.#errands.get(uid)?.due)
   }
 
-  /** Takes back what agents have written on these pods. Resolves when that is done; see `close` for giving up. */
-  async withdraw(states: readonly PodState[]): Promise<void> {
-    if (this.#options.mode === 'observe') return
-    this.#withdrawing = true
-    for (const state of states) this.heard(state)
+  /** Resolves when every pod says what is due; see `close` for giving up. */
+  async settled(): Promise<void> {
     if (this.#busy) await new Promise<void>((resolve) => (this.#onIdle = resolve))
   }
 

@@ -17,6 +17,8 @@ export type SourceEvent =
   | { readonly kind: 'problem'; readonly origin: string; readonly error: SluiceError }
   /** What `problem` named at that origin is mended. */
   | { readonly kind: 'mended'; readonly origin: string }
+  /** Sluice is uninstalled: from now on no pod is in the mesh. */
+  | { readonly kind: 'retired' }
 
 export interface PodSource {
   readonly name: 'manifest' | 'kubernetes'

@@ -40,6 +40,7 @@ export const INPUTS = {
   'judged in': { kind: 'judged', pod: pod(), membership: membership('in') },
   'judged out': { kind: 'judged', pod: pod(), membership: membership('out') },
   'judged unsupported': { kind: 'judged', pod: pod(), membership: membership('unsupported') },
+  retired: { kind: 'retired' },
   unlisted: { kind: 'unlisted' },
   'cgroup found': {
     kind: 'cgroup-found',

@@ -38,6 +38,7 @@ const TABLE: Record<Name, Record<Phase, string>> = {
     'leaving pass: announce',
     'leaving pass: announce leave'
   ),
+  retired: row(SAME, SAME, LEAVE, LEAVE, LEAVE, LEAVE, SAME, LEAVE),
   unlisted: row(SAME, SAME, SAME, SAME, SAME, SAME, SAME, SAME),
   'cgroup found': row('held held: judge locate', SAME, SAME, SAME, SAME, SAME, SAME, SAME),
   'cgroup made again': row(

@@ -61,6 +61,34 @@ describe('the roster', () => {
     expect(pods.find('u2')?.membership?.decision).toBe('out')
   })
 
+  it('lets every pod leave when Sluice is uninstalled, also one that nobody names, and takes none in any more', () => {
+    const pods = roster()
+    for (const fact of [namespace('in'), { kind: 'pod', pod: pod() }, found()] as const) pods.hear(fact)
+    pods.hear(found(102n, 'steer', 'u2', true))
+    expect(effects(pods.hear({ kind: 'retired' }))).toEqual(['leave', 'leave'])
+    expect(effects(pods.hear({ kind: 'pod', pod: pod() }))).toEqual([])
+    pods.hear(found(103n, 'unknown', 'u3'))
+    pods.hear({ kind: 'pod', pod: pod({ uid: 'u3' }) })
+    expect(pods.states.map(({ uid, phase, verdict }) => `${uid} ${phase} ${verdict}`)).toEqual([
+      'u1 leaving pass',
+      'u2 leaving pass',
+      'u3 outside pass'
+    ])
+  })
+
+  it('leaves a pod that istio-cni’s rules capture as it is when Sluice is uninstalled', () => {
+    const pods = roster()
+    for (const fact of [namespace('in'), { kind: 'pod', pod: pod() }] as const) pods.hear(fact)
+    pods.hear(found(101n, 'pass'))
+    pods.hear({ kind: 'netns-seen', cgroup: 101n, netns: NETNS, pid: 7 })
+    const epoch = pods.find('u1')?.epoch ?? 0
+    const input = { kind: 'enrol-failed', error: 'its rules', epoch, capturedByIstio: true } as const
+    pods.hear({ kind: 'answer', uid: 'u1', input })
+    expect(effects(pods.hear({ kind: 'retired' }))).toEqual([])
+    expect(effects(pods.hear({ kind: 'pod', pod: pod() }))).toEqual([])
+    expect(pods.find('u1')).toMatchObject({ phase: 'failed', verdict: 'pass' })
+  })
+
   it('tells a namespace’s process to the pod whose cgroup it is in', () => {
     const pods = roster()
     pods.hear(found())

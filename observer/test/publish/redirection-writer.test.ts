@@ -4,7 +4,6 @@ import { Observable } from 'rxjs'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ApiRequest } from '../../kubernetes/api.ts'
 import { ApiFailure } from '../../kubernetes/failure.ts'
-import type { Mode } from '../../maps/mode.ts'
 import { REDIRECTION_ANNOTATION } from '../../membership/wish.ts'
 import type { Phase, PodState } from '../../pods/state.ts'
 import { Pace } from '../../publish/pace.ts'
@@ -40,9 +39,15 @@ const api = {
     })
 }
 
-function writing(mode: Mode = 'enforce'): void {
+function writing(): void {
   const pace = new Pace({ atOnce: 8, burst: 100, perSecond: 50 })
-  writer = new RedirectionWriter({ api, mode, pace, random: () => 1, log: pino({ enabled: false }) })
+  writer = new RedirectionWriter({
+    api,
+    mode: 'enforce',
+    pace,
+    random: () => 1,
+    log: pino({ enabled: false })
+  })
 }
 
 function state(phase: Phase, version: string, said?: string, change: Partial<PodState> = {}): PodState {
@@ -178,14 +183,13 @@ describe('the annotation of a pod', () => {
 })
 
 describe('an agent that ends for good', () => {
-  it('takes back every word, and says when it has', async () => {
-    const verified = state('verified', '5', 'enabled')
-    const users = state('outside', '5', 'disabled', { uid: 'u2' })
+  it('says when every pod says what it should', async () => {
+    writer.heard(state('leaving', '5', 'enabled'))
+    writer.heard(state('outside', '5', 'disabled', { uid: 'u2' }))
     let done = false
-    void writer.withdraw([verified, users]).then(() => {
+    void writer.settled().then(() => {
       done = true
     })
-    writer.heard(verified)
     await flush()
     expect(told()).toEqual(['5 null'])
     expect(done).toBe(false)
@@ -194,9 +198,9 @@ describe('an agent that ends for good', () => {
     expect(done).toBe(true)
   })
 
-  it('has nothing to take back when it only observed', async () => {
-    writing('observe')
-    await writer.withdraw([state('outside', '5', 'enabled')])
+  it('waits for nothing where nothing is to be written', async () => {
+    writer.heard(state('outside', '5'))
+    await writer.settled()
     expect(told()).toEqual([])
   })
 })

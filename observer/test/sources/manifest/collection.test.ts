@@ -98,7 +98,7 @@ describe('the difference', () => {
       if (event.kind === 'pod-gone') return `pod-gone ${event.uid}`
       if (event.kind === 'namespace') return `namespace ${event.namespace.name}`
       if (event.kind === 'namespace-gone') return `namespace-gone ${event.name}`
-      return event.kind === 'synced' ? 'synced' : `${event.kind} ${event.origin}`
+      return 'origin' in event ? `${event.kind} ${event.origin}` : event.kind
     })
     expect(told).toEqual(expected)
   })
