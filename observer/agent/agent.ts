@@ -94,7 +94,8 @@ export class Agent {
       onDrift: (kind, what, state) => this.#verifier.note(kind, what, state)
     })
     const kubelet = { cgroup: config.kubelet.cgroup, cgroup2: node.cgroup2, hooks: kernel.cgroups, log }
-    this.#kubelet = config.kubelet.exempt ? new KubeletExemption(kubelet) : undefined
+    const place = { kubepods: this.#kubepods, hostInode: node.hostNetns.inode }
+    this.#kubelet = config.kubelet.exempt ? new KubeletExemption({ ...kubelet, ...place }) : undefined
     this.#verifier = new Verifier({
       ...shared,
       dwelling: (uid) => this.#reconciler.dwelling(uid),

@@ -7,13 +7,17 @@ import type { Logger } from 'pino'
 import { causeText } from '../errors/error.ts'
 import { inodeOf } from '../hooks/attachment.ts'
 import type { CgroupHooks } from '../hooks/cgroup-hooks.ts'
+import type { Kubepods } from '../processes/kubepods.ts'
 import type { Cgroup2 } from '../processes/roots.ts'
-import { findKubelet, programsIn, requireOwnCgroup, sharedBy } from './find.ts'
+import { kubeletCgroups, programsIn, requireOwnCgroup, sharedBy } from './find.ts'
 
 export interface ExemptionOptions {
   /** Below the cgroup2 mount; undefined: found by the kubelet's process. */
   readonly cgroup: string | undefined
   readonly cgroup2: Pick<Cgroup2, 'path' | 'namespace'>
+  readonly kubepods: Pick<Kubepods, 'roots'>
+  /** Inode of the node's own network namespace. */
+  readonly hostInode: number
   readonly hooks: Pick<CgroupHooks, 'attachKubelet' | 'detachKubelet'>
   readonly log: Logger
 }
@@ -51,10 +55,10 @@ export class KubeletExemption {
   async refresh(): Promise<void> {
     try {
       const path = await this.#locate()
-      if (path === undefined) return this.#say('no kubelet runs here: probes go through ztunnel')
+      if (path === undefined) return this.#miss()
       const id = inodeOf(path)
       if (this.#attached?.id === id) return await this.#requireAlone(this.#attached)
-      await requireOwnCgroup(path, this.#options.cgroup2.path)
+      await requireOwnCgroup(path, this.#options.cgroup2.path, this.#options.kubepods.roots)
       this.#options.hooks.attachKubelet(path)
       const [program] = (await programsIn(path)).values()
       this.#attached = { path, id, program }
@@ -83,11 +87,20 @@ export class KubeletExemption {
   }
 
   async #locate(): Promise<string | undefined> {
-    const { cgroup, cgroup2 } = this.#options
-    const below = cgroup ?? (await findKubelet(cgroup2))?.cgroup
-    if (below === undefined) return undefined
-    const path = join(cgroup2.path, below)
-    return existsSync(path) ? path : undefined
+    const { cgroup, cgroup2, hostInode, kubepods } = this.#options
+    const paths =
+      cgroup === undefined
+        ? await kubeletCgroups({ cgroup2, hostInode, roots: kubepods.roots })
+        : [join(cgroup2.path, cgroup)]
+    // Somebody at a shell may run another one for a moment.
+    const kept = paths.find((path) => path === this.#attached?.path)
+    return [kept, ...paths].find((path) => path !== undefined && existsSync(path))
+  }
+
+  /** A kubelet that restarts comes back to its cgroup. What a former agent took for one's is nobody's. */
+  #miss(): void {
+    if (this.#attached === undefined) this.#options.hooks.detachKubelet()
+    this.#say('no kubelet runs here: probes go through ztunnel')
   }
 
   /** Where it was is not where it is: nobody else there may pass. */

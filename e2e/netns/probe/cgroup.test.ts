@@ -1,43 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import { copyFile, readlink, rmdir } from 'node:fs/promises'
+import { readlink, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { DIAL, Place } from '../../world/place.ts'
-import type { Running } from '../../world/running.ts'
 import { alone } from '../setup/alone.ts'
-import { FAMILIES, type Mesh, mesh } from '../setup/mesh.ts'
+import { type Mesh, mesh } from '../setup/mesh.ts'
 import { linksOf } from '../setup/pinned.ts'
-import { clientSeen } from '../setup/route.ts'
+import { isExempt, PORT, startKubelet, untilExempt } from './exempt.ts'
 
-const PORT = 8080
 const ROUND_INTERVAL = '1s'
-
-/** Whether a process there reaches the pod past ztunnel, in both families. */
-async function isExempt(node: Mesh, place: Place): Promise<boolean> {
-  const passed = await Promise.all(
-    FAMILIES.map(async (family) => {
-      const connected = await place.connect(node.pod('app')[family], PORT)
-      expect(connected).toMatchObject({ ok: true, ended: 'line' })
-      return clientSeen(connected) === connected.local
-    })
-  )
-  expect(new Set(passed).size).toBe(1)
-  return passed[0] ?? false
-}
-
-function untilExempt(node: Mesh, place: Place, exempt = true): Promise<void> {
-  return expect.poll(() => isExempt(node, place), { interval: 100 }).toBe(exempt)
-}
-
-/** A process named kubelet, as /proc tells. */
-async function startKubelet(node: Mesh, place: Place): Promise<Running> {
-  const executable = join(node.world.runDirectory, 'kubelet')
-  await copyFile(DIAL, executable)
-  await place.makeCgroup()
-  const kubelet = place.spawn([executable, 'pause'])
-  await kubelet.waitForEvent('paused')
-  return kubelet
-}
 
 function refusals(node: Mesh): string[] {
   return node.agent.log

@@ -58,6 +58,10 @@ export const NODE_ERRORS = {
     message: 'more than {limit} ztunnels and agents are registered',
     remedy: 'end the ztunnels of former tests, or run sluice cleanup'
   },
+  SLUICE_ERR_KUBELET_PODS: {
+    message: "cgroup {path}, said to be the kubelet's, is a pod's or holds pods",
+    remedy: "name the kubelet's own cgroup in kubelet.cgroup: until then its probes go through ztunnel"
+  },
   SLUICE_ERR_KUBELET_ROOT: {
     message: 'kubelet runs in the root cgroup, which every process of the node shares',
     remedy:

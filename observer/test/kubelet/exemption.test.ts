@@ -24,7 +24,8 @@ afterEach(() => rm(mount, { recursive: true }))
 
 function exemption(cgroup = '/kubelet.service', attach = (path: string) => void done.push(path)) {
   const hooks = { attachKubelet: attach, detachKubelet: () => void done.push('detached') }
-  return new KubeletExemption({ cgroup, cgroup2: { path: mount, namespace: '/' }, hooks, log })
+  const place = { cgroup2: { path: mount, namespace: '/' }, kubepods: { roots: [] }, hostInode: 1 }
+  return new KubeletExemption({ cgroup, ...place, hooks, log })
 }
 
 const path = () => join(mount, 'kubelet.service')
@@ -58,7 +59,18 @@ describe('the kubelet’s cgroup', () => {
     expect(said).toMatchObject([{ level: 40, reason: 'no kubelet runs here: probes go through ztunnel' }])
     await mkdir(path())
     await kept.refresh()
-    expect(done).toEqual([path()])
+    expect(done.at(-1)).toBe(path())
+  })
+
+  it('that is nowhere ends what a former agent exempted, and nothing of this one', async () => {
+    const kept = exemption()
+    await kept.refresh()
+    expect(done).toEqual(['detached'])
+    await mkdir(path())
+    await kept.refresh()
+    await rmdir(path())
+    await kept.refresh()
+    expect(done).toEqual(['detached', path()])
   })
 
   it('is let go when it is refused, and taken when it is not any more', async () => {
