@@ -88,10 +88,12 @@ const moved: Run = async (pod, { world, address, port }) => {
   await client.finished()
 }
 
-const passed: Run = async (pod, { world, family, address, port }) => {
+/** By SCM_RIGHTS, from who makes it to who uses it. */
+async function passed(maker: Pod, user: Pod, target: Target, ...options: string[]): Promise<void> {
+  const { world, family, address, port } = target
   const path = join(world.runDirectory, `passed-${port}`)
-  const received = neighbour(world).dial('receive-socket', path, '--', address, port, ...PATIENCE)
-  await pod.dial('pass-socket', path, family)
+  const received = user.dial('receive-socket', path, '--', address, port, ...options, ...PATIENCE)
+  await maker.dial('pass-socket', path, family)
   await received
 }
 
@@ -181,10 +183,25 @@ export const ATTEMPTS: readonly Attempt[] = [
   { what: 'a cgroup namespace of its own', run: under('unshare', '--cgroup') },
   { what: 'a user namespace of its own', run: under('unshare', '--user', '--map-root-user') },
   { what: 'a network namespace of its own', run: nested, leaks: ['iptables'] },
+  {
+    what: 'another pod’s network namespace',
+    run: (pod, { world, address, port }) =>
+      new Place(pod.name, pod.cgroup, neighbour(world).netns).connect(address, port, ...PATIENCE),
+    leaks: ['sluice', 'iptables']
+  },
   { what: 'a cgroup made in its own', run: from((pod) => join(pod.cgroup, 'inner')) },
   { what: 'the cgroup of another pod', run: from((_, world) => neighbour(world).cgroup) },
   { what: 'a process that was moved there', run: moved },
-  { what: 'a socket handed to another pod', run: passed },
+  { what: 'a socket handed out', run: (pod, target) => passed(pod, neighbour(target.world), target) },
+  {
+    what: 'a socket handed out, and io_uring with a thread of its own',
+    run: (pod, target) => passed(pod, neighbour(target.world), target, '--uring-sqpoll')
+  },
+  {
+    what: 'a socket that another pod hands in',
+    run: (pod, target) => passed(neighbour(target.world), pod, target),
+    leaks: ['sluice', 'iptables']
+  },
   { what: 'the cgroup of kubepods', run: from((pod) => dirname(dirname(pod.podCgroup))) },
   { what: 'a cgroup outside kubepods', run: from((_, world) => world.host.cgroup), leaks: ['sluice'] },
   { what: 'a raw TCP socket', run: raw('tcp'), leaks: ['sluice'] },

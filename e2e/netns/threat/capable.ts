@@ -51,6 +51,14 @@ const marking =
     return within(pod, [tool, '-w', '-t', 'mangle', command, 'OUTPUT', '-j', 'MARK', '--set-mark', '0x539'])
   }
 
+/** Nobody hears the pod's SYN: it is sent again after a second. */
+const silence =
+  (command: '-I' | '-D'): Run =>
+  (pod, { family }) => {
+    const tool = family === 'ipv4' ? 'iptables' : 'ip6tables'
+    return within(pod, [tool, '-w', command, 'INPUT', '-i', 'lo', '-p', 'tcp', '--syn', '-j', 'DROP'])
+  }
+
 /** By a process that has nothing but these two capabilities, and sees its cgroup read-only, as containers do. */
 const program =
   (name: (family: Family) => string): Run =>
@@ -83,6 +91,15 @@ export const CAPABLE: readonly Attempt[] = [
     what: 'the nat table emptied',
     run: withoutNat,
     leaks: ['iptables']
+  },
+  {
+    what: 'a mark and a device, set while the SYN is unanswered',
+    before: silence('-I'),
+    run: (pod, { address, port }) => {
+      const options = ['--set-after', 'SO_MARK:0x539', '--set-after', 'SO_BINDTODEVICE:eth0']
+      return pod.connect(address, port, ...options, '--no-data', '--timeout', 1500)
+    },
+    after: silence('-D')
   },
   {
     what: 'a rule before ours',
