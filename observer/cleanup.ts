@@ -2,9 +2,10 @@
 // `sluice cleanup`: takes back everything that agents have made on this node, whatever state they left it in.
 
 import { existsSync, rmdirSync, rmSync, unlinkSync } from 'node:fs'
+import { constants } from 'node:os'
 import { basename, join } from 'node:path'
 import type { Logger } from 'pino'
-import { BpfMap, Link, NativeError, Netns } from '#native'
+import { BpfMap, Link, NativeError, Netns, SeqpacketConnection } from '#native'
 import type { Config } from './config/schema.ts'
 import { causeText } from './errors/error.ts'
 import { pinnedNames, pinnedVersions, pinPaths } from './maps/pin-paths.ts'
@@ -29,12 +30,27 @@ export async function cleanup(config: Config, log: Logger): Promise<Removed> {
   for (const { maps } of versions) removed.maps += unpinAll(maps)
   for (const { version } of versions) rmdirSync(version)
   if (existsSync(root)) rmdirSync(root)
-  for (const path of [config.controlSocket, `${config.controlSocket}.lock`, config.zds.socket]) {
+  const { controlSocket, zds } = config
+  const taken = isServed(zds.socket)
+  if (taken) log.warn({ path: zds.socket }, 'somebody else serves ztunnel there: its socket stays')
+  for (const path of [controlSocket, `${controlSocket}.lock`, ...(taken ? [] : [zds.socket])]) {
     if (!existsSync(path)) continue
     rmSync(path)
     removed.sockets++
   }
   return removed
+}
+
+/** istio-cni may be on the node again: without its socket the next ztunnel finds nobody. */
+function isServed(socket: string): boolean {
+  if (!existsSync(socket)) return false
+  try {
+    SeqpacketConnection.connect(socket).close()
+    return true
+  } catch (error) {
+    if (!(error instanceof NativeError)) throw error
+    return error.errno !== constants.errno.ECONNREFUSED
+  }
 }
 
 function unpinAll(directory: string): number {

@@ -17,9 +17,12 @@ import {
 } from '../../../observer/test/kubernetes/objects.ts'
 import { mountPoint } from '../../world/mounts.ts'
 import type { Pod } from '../../world/pod.ts'
+import { must } from '../../world/running.ts'
 import { JOIN, mesh, type Outsider } from '../setup/mesh.ts'
+import { Wire } from '../setup/wire.ts'
 
 const PORT = 8080
+const ECHO = 8081
 const REDIRECTION = 'ambient.istio.io/redirection'
 const MODE = 'istio.io/dataplane-mode'
 const DAEMON_SETS = '/apis/apps/v1/daemonsets'
@@ -201,19 +204,42 @@ describe('an agent with an API server', () => {
     expect(node.agent.running).toBe(true)
   })
 
-  it('takes everything back when its DaemonSet is gone', async () => {
+  /** Ports on which somebody listens in the pod. */
+  const listening = async (pod: Pod) => {
+    const { stdout } = await must(['ip', 'netns', 'exec', pod.netns, 'ss', '-Hltn'])
+    return stdout.split('\n').flatMap((line) => line.match(/:(\d+)\s/)?.[1] ?? [])
+  }
+
+  it('takes everything back when its DaemonSet is gone, after the connections in ztunnel have ended', async () => {
     const pod = node.pod('joins')
     const pins = join(mountPoint('bpf'), node.world.prefix)
     expect(readdirSync(pins)).not.toEqual([])
+    expect(await listening(pod)).toEqual(expect.arrayContaining(['15001', '15006', '15008']))
+    const wire = await Wire.watch(peer, ECHO)
+    const echo = await peer.serve(ECHO, '--echo')
+    const held = pod.startDial('connect', peer.ipv4, ECHO, '--hold')
+    await held.waitForEvent('echo')
     // At its start, at its end, at the start of the next.
     await vi.waitFor(
       () => expect(server.seen.filter(({ path }) => path.endsWith('/daemonsets/sluice'))).toHaveLength(3),
       { timeout: 20_000 }
     )
     server.remove(DAEMON_SETS, OWN)
-    await node.agent.stop()
-    expect(said(pod)).toBeUndefined()
-    expect(() => readdirSync(pins)).toThrow(/ENOENT/)
+    const ended = node.agent.stop()
+    await node.agent.untilPod(pod, 'leaving')
+    await untilSaid(pod, undefined)
     expect(await steered(pod)).toBe(false)
+    const echoed = () => Number(held.lines.findLast(({ event }) => event === 'echo')?.echoed)
+    const before = echoed()
+    await held.waitFor(({ event, echoed }) => event === 'echo' && Number(echoed) > before + 2)
+    held.signal('SIGTERM')
+    expect((await held.finished()).lines.at(-1)).toMatchObject({ event: 'held' })
+    await ended
+    expect(() => readdirSync(pins)).toThrow(/ENOENT/)
+    expect(await listening(pod)).toEqual([])
+    expect(await steered(pod)).toBe(false)
+    await wire.stop()
+    expect(wire.segments).not.toEqual([])
+    expect(wire.strangers(echo)).toEqual([])
   })
 })

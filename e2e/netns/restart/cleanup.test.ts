@@ -4,7 +4,7 @@
 import { existsSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { Link } from '#native'
+import { Link, SeqpacketServer } from '#native'
 import { mountPoint } from '../../world/mounts.ts'
 import type { Pod } from '../../world/pod.ts'
 import { run } from '../../world/running.ts'
@@ -66,6 +66,7 @@ describe('cleanup', () => {
     expect(node.ztunnel.running).toBe(true)
     for (const pod of [app, node.pod('other')]) expect(await tracesIn(pod)).toEqual([])
     expect(existsSync(root)).toBe(false)
+    expect(existsSync(node.world.zdsSocket)).toBe(false)
     await expect.poll(async () => (await Promise.all(programs.map(isLoaded))).includes(true)).toBe(false)
     for (const family of FAMILIES) {
       expectPlain(await app.connect(peer[family], PORT))
@@ -74,5 +75,13 @@ describe('cleanup', () => {
 
     expect(await tracesIn(bystanders.pod('bystander'))).toHaveLength(9)
     expect((await bystanders.report()).drift).toEqual({})
+  })
+
+  it('leaves ztunnel’s socket to somebody else who listens there by now', async () => {
+    const others = SeqpacketServer.listen(node.world.zdsSocket, {}, (connection) => connection.close())
+    const { code, stderr } = await node.agent.cli('cleanup')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('its socket stays') })
+    expect(existsSync(node.world.zdsSocket)).toBe(true)
+    others.close()
   })
 })
