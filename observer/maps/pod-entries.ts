@@ -2,7 +2,7 @@
 // What the kernel maps hold of a pod. The one place that writes verdicts.
 
 import { hrtime } from 'node:process'
-import { layout, type Pod as PodEntry, type PodRecord, pod_flag } from '#contract'
+import { type Addr, layout, type Pod as PodEntry, type PodRecord, pod_flag } from '#contract'
 import { NativeError } from '#native'
 import { NO_TRAITS, type Traits } from '../membership/traits.ts'
 import type { Verdict } from '../pods/state.ts'
@@ -98,7 +98,8 @@ export class PodEntries {
     for (const ip of addresses.more) this.#maps.own_addr.set({ netns, addr: addressOf(ip) }, 1)
     const stale = former.more.filter((ip) => !addresses.more.includes(ip))
     for (const ip of stale) this.#maps.own_addr.delete({ netns, addr: addressOf(ip) })
-    for (const ip of hostsOf(former)) this.#maps.addr_netns.delete(addressOf(ip))
+    const lost = hostsOf(former).filter((ip) => !hostsOf(addresses).includes(ip))
+    this.#releaseHosts(netns, lost.map(addressOf))
     for (const ip of hostsOf(addresses)) this.#maps.addr_netns.set(addressOf(ip), netns)
     if (this.#maps.pod_stat.get(netns) === undefined) {
       this.#maps.pod_stat.set(netns, { steered: 0n, refused: 0n, accepted: 0n })
@@ -144,11 +145,7 @@ export class PodEntries {
         ? own_addr.keys().filter((key) => key.netns === netns)
         : addresses.more.map((ip) => ({ netns, addr: addressOf(ip) }))
     )
-    addr_netns.deleteBatch(
-      addresses === undefined
-        ? addr_netns.entries().flatMap(([addr, owner]) => (owner === netns ? [addr] : []))
-        : hostsOf(addresses).map(addressOf)
-    )
+    this.#releaseHosts(netns, addresses === undefined ? addr_netns.keys() : hostsOf(addresses).map(addressOf))
     this.#maps.pod_stat.delete(netns)
     this.#maps.probe_stat.delete(netns)
     this.writeProbes(netns, [])
@@ -157,6 +154,12 @@ export class PodEntries {
     const { exempt } = this.#maps
     exempt.deleteBatch(exempt.keys().filter((key) => key.netns === netns))
     this.#maps.netns_pod.delete(netns)
+  }
+
+  /** An address that the network has given to the next pod meanwhile is that one's. */
+  #releaseHosts(netns: bigint, addresses: readonly Addr[]): void {
+    const { addr_netns } = this.#maps
+    addr_netns.deleteBatch(addresses.filter((addr) => addr_netns.get(addr) === netns))
   }
 
   forget(cgroup: bigint): void {

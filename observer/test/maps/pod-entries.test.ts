@@ -2,11 +2,12 @@
 import { describe, expect, it } from 'vitest'
 import { pod_flag, verdict } from '#contract'
 import { addressOf } from '../../maps/address.ts'
-import { PodEntries } from '../../maps/pod-entries.ts'
+import { NO_ADDRESSES, PodEntries } from '../../maps/pod-entries.ts'
 import { memoryMap, podMaps } from './memory-map.ts'
 
 const CGROUP = 101n
 const NETNS = 4026n
+const NEXT = 4027n
 const ADDRESSES = { ipv4: '10.0.0.1', ipv6: undefined, more: ['fe80::1', '10.0.1.1'] }
 const RECORD = { uid: 'u1', namespace: 'shop', name: 'cart', state: 'held', reason: '', since: 0n }
 
@@ -66,6 +67,22 @@ describe('the entries of a pod', () => {
     const present = maps.own_addr.keys().map(({ addr }) => addr)
     expect(present).toEqual([addressOf('fe80::1'), addressOf('10.0.2.1')])
     expect(maps.pod_stat.get(NETNS)).toEqual(counted)
+  })
+
+  it.each<[string, (entries: PodEntries) => void]>([
+    ['moves', (entries) => entries.writeNetns(NETNS, ADDRESSES, NO_ADDRESSES)],
+    ['ends', (entries) => entries.forgetNetns(NETNS, ADDRESSES)],
+    ['ends, a former agent’s', (entries) => entries.forgetNetns(NETNS, undefined)]
+  ])('leave its address to the pod that has it now, when the former %s', (_, part) => {
+    const maps = podMaps()
+    const entries = new PodEntries(maps)
+    entries.writeNetns(NETNS, NO_ADDRESSES, { ...ADDRESSES, ipv6: 'fd00::1' })
+    entries.writeNetns(NEXT, NO_ADDRESSES, ADDRESSES)
+    part(entries)
+    expect(maps.addr_netns.get(addressOf('10.0.0.1'))).toBe(NEXT)
+    part(entries)
+    entries.forgetNetns(NEXT, ADDRESSES)
+    expect(maps.addr_netns.get(addressOf('10.0.0.1'))).toBeUndefined()
   })
 
   it('are all gone after both were forgotten', () => {
