@@ -19,7 +19,7 @@ struct FirewallTable {
 };
 
 // The bits of a packet's mark that a target of iptables changes. `info` is what the rule says to it.
-uint32_t MarksOf(const std::string& target, std::span<const uint8_t> info);
+uint32_t MarksOf(const std::string& target, uint32_t revision, std::span<const uint8_t> info);
 
 // Changes with every transaction of nf_tables.
 std::string NftGeneration(Netlink& netfilter);

@@ -96,7 +96,8 @@ void ReadEntries(const std::vector<uint8_t>& bytes, const Info& info, FirewallTa
     std::string name(named->u.user.name, strnlen(named->u.user.name, sizeof named->u.user.name));
     if (name == "DNAT") table.translates = true;
     if (MarksRoute(info, at))
-      table.marks |= MarksOf(name, std::span(bytes).subspan(target + sizeof(xt_entry_target)));
+      table.marks |=
+          MarksOf(name, named->u.user.revision, std::span(bytes).subspan(target + sizeof(xt_entry_target)));
     // A chain of a user's begins with an entry that carries its name.
     if (name == XT_ERROR_TARGET && target + sizeof(xt_error_target) <= bytes.size()) {
       const char* chain = reinterpret_cast<const xt_error_target*>(named)->errorname;

@@ -73,7 +73,7 @@ struct Expression {
   uint32_t Marks() const {
     if (name == "target") {
       const NetlinkAttribute* info = Find(values, NFTA_TARGET_INFO);
-      return info ? MarksOf(Text(values, NFTA_TARGET_NAME), info->data) : 0;
+      return info ? MarksOf(Text(values, NFTA_TARGET_NAME), Number(values, NFTA_TARGET_REV), info->data) : 0;
     }
     bool sets = name == "meta" && Find(values, NFTA_META_SREG);
     return sets && Number(values, NFTA_META_KEY) == NFT_META_MARK ? ~0u : 0;

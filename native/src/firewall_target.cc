@@ -18,13 +18,14 @@ Info InfoOf(std::span<const uint8_t> bytes) {
 }
 }  // namespace
 
-uint32_t MarksOf(const std::string& target, std::span<const uint8_t> info) {
+uint32_t MarksOf(const std::string& target, uint32_t revision, std::span<const uint8_t> info) {
   if (target == "MARK") {
     auto mark = InfoOf<xt_mark_tginfo2>(info);
     return mark.mark | mark.mask;
   }
   if (target != "CONNMARK") return 0;
-  // Its second revision begins as its first does.
-  auto connection = InfoOf<xt_connmark_tginfo1>(info);
-  return connection.mode == XT_CONNMARK_RESTORE ? connection.nfmask : 0;
+  // The second revision has its mode further back.
+  auto first = InfoOf<xt_connmark_tginfo1>(info);
+  uint8_t mode = revision < 2 ? first.mode : InfoOf<xt_connmark_tginfo2>(info).mode;
+  return mode == XT_CONNMARK_RESTORE ? first.nfmask : 0;
 }

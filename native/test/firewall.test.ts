@@ -58,6 +58,20 @@ describe.each(EACH)('$command, $family', ({ command, kind, family }) => {
     expect(others).toEqual([])
   })
 
+  it.each([
+    ['OUTPUT -j MARK --set-xmark 0x5/0xf', 0xf],
+    ['OURS -j MARK --set-xmark 0x5/0xf', 0xf],
+    ['OUTPUT -j CONNMARK --restore-mark --nfmask 0xff --ctmask 0xff', 0xff],
+    ['OUTPUT -j CONNMARK --set-mark 0x5', 0],
+    ['PREROUTING -j MARK --set-xmark 0x5/0xf', 0]
+  ])('changes marks of what is sent by `%s`: %i', async (rule, bits) => {
+    run('-t mangle -N OURS')
+    run('-t mangle -A OUTPUT -j OURS')
+    run(`-t mangle -A ${rule}`)
+    const [table] = (await tables()).filter(({ name }) => name === 'mangle')
+    expect(table).toMatchObject({ kind, family, marks: bits })
+  })
+
   it('has another generation when a rule is added or taken away, and the same otherwise', async () => {
     run('-t mangle -N OURS')
     const before = await generation()
@@ -80,7 +94,7 @@ describe('nft', () => {
   ])('has tables of family %s', async (family, told) => {
     nft(`add table ${family} mine; add chain ${family} mine first; add chain ${family} mine second`)
     expect(await tables()).toEqual([
-      { kind: 'nft', family: told, name: 'mine', chains: ['first', 'second'], translates: false }
+      { kind: 'nft', family: told, name: 'mine', chains: ['first', 'second'], translates: false, marks: 0 }
     ])
   })
 
@@ -94,6 +108,15 @@ describe('nft', () => {
       `add table ip mine; add chain ip mine in { type nat hook prerouting priority 0; }; add rule ip mine in counter; add rule ip mine in ip protocol tcp tcp dport 80 ${verdict}`
     )
     expect(await tables()).toMatchObject([{ name: 'mine', translates }])
+  })
+
+  it.each([
+    ['type route hook output priority -150', 0xffff_ffff],
+    ['type filter hook output priority -150', 0],
+    ['type filter hook prerouting priority -150', 0]
+  ])('changes marks of what is sent in a chain of `%s`: %i', async (hook, marks) => {
+    nft(`add table inet mine; add chain inet mine c { ${hook}; }; add rule inet mine c meta mark set 7`)
+    expect(await tables()).toMatchObject([{ name: 'mine', marks }])
   })
 
   it('tells one table of a name from another family’s', async () => {

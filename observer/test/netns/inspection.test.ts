@@ -6,7 +6,14 @@ import { Inspector } from '../../netns/inspection.ts'
 const TABLE = 5151
 const RULE: Rule = { family: 'ipv4', priority: 1, mark: 0x51c, table: TABLE, action: 'lookup' }
 const ROUTE: Route = { family: 'ipv6', table: TABLE, type: 'local', destination: 'default' }
-const NAT: FirewallTable = { kind: 'nft', family: 'ipv4', name: 'nat', chains: [], translates: true }
+const NAT: FirewallTable = {
+  kind: 'nft',
+  family: 'ipv4',
+  name: 'nat',
+  chains: [],
+  translates: true,
+  marks: 0
+}
 
 /** A namespace as it is now; what is read of it is written down. */
 class Pod {
