@@ -5,8 +5,9 @@
  * other process of the node is exempt.
  */
 #include "address.bpf.h"
+#include "client.bpf.h"
 #include "counters.bpf.h"
-#include "exempt.bpf.h"
+#include "exempt_probe.bpf.h"
 #include "kernel.bpf.h"
 #include "pods.bpf.h"
 #include "settings.bpf.h"
@@ -35,6 +36,19 @@ struct {
 	__type(value, struct probe_stat);
 } probe_stat SEC(".maps");
 
+/* One that does not fit takes its way through ztunnel, whose policy may refuse it. */
+static __always_inline void exempt_kubelet(struct bpf_sock_ops *ctx, const struct tuple *conn)
+{
+	u64 whose = ROLE_KUBELET;
+
+	if (bpf_map_update_elem(&exempt_probe, conn, &whose, BPF_ANY)) {
+		count(COUNT_EXEMPT_PROBE_FAILED);
+		return;
+	}
+	ask_for_states(ctx);
+	count(COUNT_PROBES);
+}
+
 /*
  * The pod's lookup has run for the SYN by now. Where it did not meet the exemption, it met another
  * tuple: somebody translates the kubelet's address on the way.
@@ -43,7 +57,7 @@ static __always_inline void note_arrival(const struct tuple *conn)
 {
 	u64 netns = conn->netns;
 	struct pod *pod = bpf_map_lookup_elem(&netns_pod, &netns);
-	u64 *whose = bpf_map_lookup_elem(&exempt, conn);
+	u64 *whose = bpf_map_lookup_elem(&exempt_probe, conn);
 	struct probe_stat none = {}, *stat;
 
 	if (!pod || !whose || pod->verdict != VERDICT_STEER || !enforces())
@@ -77,15 +91,14 @@ int kubelet_tcp(struct bpf_sock_ops *ctx)
 	conn.netns = *netns;
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
-		if (exempt_until_close(ctx, &conn, ROLE_KUBELET))
-			count(COUNT_PROBES);
+		exempt_kubelet(ctx, &conn);
 		break;
 	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
 		note_arrival(&conn);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
 		if (is_over(ctx->args[1]))
-			end_exemption(&conn);
+			bpf_map_delete_elem(&exempt_probe, &conn);
 		break;
 	}
 	return 1;

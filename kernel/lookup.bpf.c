@@ -7,6 +7,7 @@
 #include "address.bpf.h"
 #include "counters.bpf.h"
 #include "exempt.bpf.h"
+#include "exempt_probe.bpf.h"
 #include "kernel.bpf.h"
 #include "listeners.bpf.h"
 #include "pods.bpf.h"
@@ -120,6 +121,8 @@ int lookup(struct bpf_sk_lookup *ctx)
 	if (own && port == ZTUNNEL_HBONE)
 		return hand_to(ctx, &conn, ZTUNNEL_HBONE);
 	whose = bpf_map_lookup_elem(&exempt, &conn);
+	if (!whose && own)
+		whose = bpf_map_lookup_elem(&exempt_probe, &conn);
 	if (whose) {
 		if (*whose == ROLE_KUBELET)
 			*whose |= EXEMPT_MET;

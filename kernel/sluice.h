@@ -139,7 +139,7 @@ enum mode_writer {
 	MODE_WRITERS = 2,
 };
 
-/* A connection, seen from its server: the key of exempt. */
+/* A connection, seen from its server: the key of exempt, exempt_probe and unexempt. */
 struct tuple {
 	__u64 netns;		/* cookie of the server's network namespace */
 	struct addr src, dst;
@@ -277,6 +277,8 @@ enum counter {
 	COUNT_UNSIGHTED,		/* a process too deep below its pod's cgroup to be told of */
 	/* ztunnel's sockets once more */
 	COUNT_ACCEPT_UNSHARED,		/* ztunnel's end could not be made to leave its port to the application */
+	/* the kubelet's sockets again */
+	COUNT_EXEMPT_PROBE_FAILED,
 	COUNTERS,
 };
 

@@ -4,6 +4,7 @@
  * and its connections to the application exempt themselves from the listener lookup.
  */
 #include "address.bpf.h"
+#include "client.bpf.h"
 #include "counters.bpf.h"
 #include "exempt.bpf.h"
 #include "kernel.bpf.h"
@@ -126,8 +127,10 @@ int ztunnel_tcp(struct bpf_sock_ops *ctx)
 		register_listener(ctx, netns);
 		break;
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
-		if (to_application(ctx, netns, &conn))
-			exempt_until_close(ctx, &conn, ROLE_ZTUNNEL);
+		if (to_application(ctx, netns, &conn)) {
+			exempt_ztunnel(&conn);
+			ask_for_states(ctx);
+		}
 		break;
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
 		share_port(ctx);

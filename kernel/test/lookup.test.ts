@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest'
 import { counter, listener_slot, role_kind, verdict, ztunnel_port } from '#contract'
-import { addressOf } from '../../observer/maps/address.ts'
 import { counted } from './built.ts'
 import {
   chosen,
+  connectionOf,
   context,
   DROP,
   ETH,
@@ -14,7 +14,6 @@ import {
   listening,
   NETNS,
   PASS,
-  SOURCE_PORT,
   type Syn,
   UDP
 } from './syn.ts'
@@ -178,27 +177,31 @@ describe.each(Object.entries(FAMILIES))('a SYN over %s', (_, addresses) => {
   })
 
   it.each([
-    ["ztunnel's own connection to the application", role_kind.ROLE_ZTUNNEL],
-    ["the kubelet's probe", role_kind.ROLE_KUBELET]
-  ])('passes when it is %s', (_, role) => {
-    const { program, exempt, unexempt, counter: counters } = enrolledPod(VERDICT_STEER, addresses, ETH)
-    const syn = context(from(peer, own, 80, ETH))
-    const swapped = (port: number) => ((port & 0xff) << 8) | (port >> 8)
-    const key = {
-      netns: NETNS,
-      src: addressOf(peer),
-      dst: addressOf(own),
-      sport: swapped(SOURCE_PORT),
-      dport: swapped(80)
-    }
-    exempt.set({ ...key, netns: NETNS + 1n }, BigInt(role))
+    ["ztunnel's own connection to the application", 'exempt', role_kind.ROLE_ZTUNNEL],
+    ["the kubelet's probe", 'exempt_probe', role_kind.ROLE_KUBELET],
+    ["the kubelet's probe, by the hook of a build that had one map", 'exempt', role_kind.ROLE_KUBELET]
+  ] as const)('passes when it is %s', (_, map, role) => {
+    const pod = enrolledPod(VERDICT_STEER, addresses, ETH)
+    const { program, unexempt, counter: counters } = pod
+    const begun = from(peer, own, 80, ETH)
+    const [syn, key] = [context(begun), connectionOf(begun)]
+    pod[map].set({ ...key, netns: NETNS + 1n }, BigInt(role))
     expect(program.testRun({ ctx: syn }).retval).toBe(DROP)
     expect(counted(counters, counter.COUNT_DROPPED_LOOP)).toBe(0)
     unexempt.set(key, BigInt(role))
     expect(program.testRun({ ctx: syn }).retval).toBe(DROP)
     expect(counted(counters, counter.COUNT_DROPPED_LOOP)).toBe(1)
-    exempt.set(key, BigInt(role))
+    pod[map].set(key, BigInt(role))
     expect(program.testRun({ ctx: syn }).retval).toBe(PASS)
+    expect(counted(counters, counter.COUNT_INBOUND_EXEMPT)).toBe(1)
+    expect(Number(pod[map].get(key)) & 0xff).toBe(role)
+  })
+
+  it('is no probe when it leaves the pod, whatever the kubelet dials', () => {
+    const { program, exempt_probe } = enrolledPod(VERDICT_STEER, addresses, LO)
+    const leaving = from(own, peer, 80, LO)
+    exempt_probe.set(connectionOf(leaving), BigInt(role_kind.ROLE_KUBELET))
+    expect(program.testRun({ ctx: context(leaving) }).retval).toBe(DROP)
   })
 
   it('of a namespace without an entry is dropped, and what is not TCP passes', () => {

@@ -45,6 +45,16 @@ function bytesOf(ip: string): Uint8Array {
   return new Uint8Array(Uint32Array.from(addressOf(ip).word).buffer)
 }
 
+function networkOrder(port: number): number {
+  return ((port & 0xff) << 8) | (port >> 8)
+}
+
+/** The key of the connection that it begins. */
+export function connectionOf({ src, dst, port }: Syn) {
+  const [sport, dport] = [SOURCE_PORT, port].map(networkOrder) as [number, number]
+  return { netns: NETNS, src: addressOf(src), dst: addressOf(dst), sport, dport }
+}
+
 /** struct bpf_sk_lookup, in the host's order but for addresses and the remote port. Has no interface. */
 export function context({ src, dst, port, protocol = TCP }: Syn): Uint8Array {
   const bytes = new Uint8Array(72)
@@ -66,13 +76,17 @@ export function context({ src, dst, port, protocol = TCP }: Syn): Uint8Array {
 
 function maps(
   object: BpfObject
-): Pick<KernelMaps, 'netns_pod' | 'own_addr' | 'listener' | 'counter' | 'exempt' | 'unexempt' | 'pod_stat'> {
+): Pick<
+  KernelMaps,
+  'netns_pod' | 'own_addr' | 'listener' | 'counter' | 'exempt' | 'exempt_probe' | 'unexempt' | 'pod_stat'
+> {
   return {
     netns_pod: object.map('netns_pod'),
     own_addr: object.map('own_addr'),
     listener: object.map('listener'),
     counter: object.map('counter'),
     exempt: object.map('exempt'),
+    exempt_probe: object.map('exempt_probe'),
     unexempt: object.map('unexempt'),
     pod_stat: object.map('pod_stat')
   } as ReturnType<typeof maps>

@@ -83,6 +83,7 @@ export class KernelSide {
         probe_port: maxPods * 4,
         probe_stat: maxPods,
         exempt: maxConnections,
+        exempt_probe: maxPods * 4,
         events: ringBufferBytes
       }
     )
@@ -214,6 +215,11 @@ export class KernelSide {
   /** Events that found the ring buffer full, since the maps were made. */
   get eventsLost(): number {
     return this.#sum(counter.COUNT_EVENTS_LOST)
+  }
+
+  /** Connections of ztunnel that the map of exemptions could not take, since the maps were made. */
+  get unexempted(): number {
+    return this.#sum(counter.COUNT_EXEMPT_FAILED)
   }
 
   /** Pods that the map could not take; hooks hold every pod without an entry until it is cleared. */

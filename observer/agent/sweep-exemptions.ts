@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { exhaustMap, interval, type Observable } from 'rxjs'
+import { exhaustMap, filter, interval, type Observable } from 'rxjs'
 import { causeText } from '../errors/error.ts'
 import type { Roster } from '../pods/roster.ts'
 import { ExemptionSweep } from '../reconcile/exemptions.ts'
@@ -14,24 +14,38 @@ const NO_CONNECTIONS = new Uint8Array()
 /** It reads every exempt connection and every socket that may be one's: not in each round of the verification. */
 const ROUNDS = 6
 
+/** Also as soon as the verification finds that a connection had no room. */
 export function sweepExemptions(
   { config, kernel, log }: AgentParts,
   roster: Roster,
   reconciler: Reconciler,
   verifier: Verifier
 ): Observable<void> {
-  const sweep = new ExemptionSweep({
-    exempt: kernel.maps.exempt,
-    connectionsIn: (netns) => connectionsIn(netns, roster, reconciler),
-    connectionsOfNode,
-    onSwept: (count) => verifier.note('exemption', `${count} whose connection is gone`, undefined, count)
-  })
-  return interval(config.verifyInterval * ROUNDS).pipe(
-    exhaustMap(() =>
-      sweep.round().catch((error: unknown) => {
-        log.warn({ err: causeText(error) }, 'exemptions could not be looked through')
+  const sweeps = [kernel.maps.exempt, kernel.maps.exempt_probe].map(
+    (exempt) =>
+      new ExemptionSweep({
+        exempt,
+        connectionsIn: (netns) => connectionsIn(netns, roster, reconciler),
+        connectionsOfNode,
+        onSwept: (count) => verifier.note('exemption', `${count} whose connection is gone`, undefined, count)
       })
-    )
+  )
+  const round = async () => {
+    try {
+      for (const sweep of sweeps) await sweep.round()
+    } catch (error) {
+      log.warn({ err: causeText(error) }, 'exemptions could not be looked through')
+    }
+  }
+  let { unexempted } = kernel
+  const hadNoRoom = () => {
+    const before = unexempted
+    unexempted = kernel.unexempted
+    return unexempted > before
+  }
+  return interval(config.verifyInterval).pipe(
+    filter((count) => hadNoRoom() || count % ROUNDS === ROUNDS - 1),
+    exhaustMap(round)
   )
 }
 

@@ -146,10 +146,14 @@ export const schema = z.strictObject({
     min: 1,
     max: 1_000_000
   }),
-  maxConnections: integer(65_536, 'Open connections of ztunnel to applications that fit into the map.', {
-    min: 64,
-    max: 16_777_216
-  }),
+  maxConnections: integer(
+    65_536,
+    'Connections of ztunnel to applications that fit into the map while they are made.',
+    {
+      min: 64,
+      max: 16_777_216
+    }
+  ),
   ringBufferBytes: integer(262_144, 'Size of the ring buffer for process events.', {
     min: 4096,
     max: 67_108_864,

@@ -25,6 +25,7 @@ type Maps = Pick<
   KernelMaps,
   | 'addr_netns'
   | 'exempt'
+  | 'exempt_probe'
   | 'latest'
   | 'cgroup_pod'
   | 'netns_pod'
@@ -151,8 +152,8 @@ export class PodEntries {
     this.writeProbes(netns, [])
     for (const key of this.#maps.latest.keys()) if (key.netns === netns) this.#maps.latest.delete(key)
     // A probe's socket that closes later finds nobody at its address any more.
-    const { exempt } = this.#maps
-    exempt.deleteBatch(exempt.keys().filter((key) => key.netns === netns))
+    for (const exempt of [this.#maps.exempt, this.#maps.exempt_probe])
+      exempt.deleteBatch(exempt.keys().filter((key) => key.netns === netns))
     this.#maps.netns_pod.delete(netns)
   }
 

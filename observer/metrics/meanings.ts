@@ -63,6 +63,7 @@ export const FAILURES = {
   dropped_assign: 'sk_assign',
   listener_failed: 'listener_map',
   exempt_failed: 'exempt_map',
+  exempt_probe_failed: 'exempt_probe_map',
   map_full: 'pod_map'
 } as const satisfies Partial<Record<CounterName, string>>
 

@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exemptions whose connection is gone: a hook deletes each when its socket closes, unless it was detached then, or
-// the socket was another's by the time. What is left would let the next connection with the same ends pass ztunnel by.
+// Exemptions that are not needed. A hook deletes each when its socket closes, unless it was detached then, or the
+// socket was another's by the time: what is left would let the next connection with the same ends pass ztunnel by. And
+// once both ends have their sockets no lookup asks: whoever holds connections open must not hold the map's room.
 
 import { role_kind, type Tuple } from '#contract'
 import type { KernelMaps } from '../maps/kernel-maps.ts'
 
 export interface ExemptionSweepOptions {
-  readonly exempt: KernelMaps['exempt']
+  readonly exempt: KernelMaps['exempt' | 'exempt_probe']
   /** Of a pod's namespace, by its cookie, as the native operation `connections` answers. Undefined: nobody can say. */
   readonly connectionsIn: (netns: bigint) => Promise<Uint8Array | undefined>
   /** Of the node's own namespace, where the kubelet dials. */
   readonly connectionsOfNode: () => Promise<Uint8Array>
+  /** Of those whose connection is gone. */
   readonly onSwept: (count: number) => void
+}
+
+interface Unneeded {
+  /** No socket has them. */
+  readonly missing: readonly { readonly key: Tuple; readonly id: string }[]
+  /** The server has accepted them, in the client's namespace. */
+  readonly accepted: readonly Tuple[]
 }
 
 const RECORD_BYTES = 36
@@ -29,21 +38,23 @@ export class ExemptionSweep {
     this.#options = options
   }
 
-  /** Deletes what had no socket in this round and in the one before: one that is being made has none for a moment. */
+  /** Of what has no socket, deletes what had none in the round before: one that is being made has none for a moment. */
   async round(): Promise<void> {
     const { exempt, onSwept } = this.#options
-    const missing = await this.#missing()
+    const { missing, accepted } = await this.#unneeded()
+    exempt.deleteBatch(accepted)
     const lost = missing.filter(({ id }) => this.#suspects.has(id))
     this.#suspects = new Set(missing.map(({ id }) => id))
     if (lost.length > 0) onSwept(exempt.deleteBatch(lost.map(({ key }) => key)))
   }
 
-  async #missing(): Promise<{ readonly key: Tuple; readonly id: string }[]> {
+  async #unneeded(): Promise<Unneeded> {
     const { exempt, connectionsIn, connectionsOfNode } = this.#options
     const byClient = Map.groupBy(exempt.entries(), ([{ netns }, role]) =>
       (role & ROLE) === KUBELET ? 'node' : netns
     )
     const missing = []
+    const accepted = []
     for (const [client, entries] of byClient) {
       const packed = client === 'node' ? await connectionsOfNode() : await connectionsIn(client)
       if (packed === undefined) continue
@@ -52,9 +63,10 @@ export class ExemptionSweep {
         const bytes = exempt.keyLayout.encode(key)
         const record = textOf(bytes.subarray(RECORD_AT, RECORD_AT + RECORD_BYTES))
         if (!alive.has(record)) missing.push({ key, id: textOf(bytes) })
+        else if (alive.has(otherEnd(record))) accepted.push(key)
       }
     }
-    return missing
+    return { missing, accepted }
   }
 }
 
@@ -65,6 +77,11 @@ function recordsOf(packed: Uint8Array): ReadonlySet<string> {
       textOf(packed.subarray(index * RECORD_BYTES, (index + 1) * RECORD_BYTES))
     )
   )
+}
+
+/** The same connection as the socket of its other end has it. */
+function otherEnd(record: string): string {
+  return record.slice(16, 32) + record.slice(0, 16) + record.slice(34) + record.slice(32, 34)
 }
 
 function textOf(bytes: Uint8Array): string {

@@ -15,6 +15,7 @@ type Maps = Pick<
   | 'addr_netns'
   | 'cgroup_pod'
   | 'exempt'
+  | 'exempt_probe'
   | 'latest'
   | 'netns_pod'
   | 'own_addr'
@@ -35,7 +36,8 @@ export function sweep(living: Living, maps: Maps, lookups: Lookups): number {
   maps.probe_stat.deleteBatch(maps.probe_stat.keys().filter((netns) => !living.netns.has(netns)))
   maps.probe_port.deleteBatch(maps.probe_port.keys().filter(({ netns }) => !living.netns.has(netns)))
   maps.own_addr.deleteBatch(maps.own_addr.keys().filter(({ netns }) => !living.netns.has(netns)))
-  maps.exempt.deleteBatch(maps.exempt.keys().filter(({ netns }) => !living.netns.has(netns)))
+  for (const exempt of [maps.exempt, maps.exempt_probe])
+    exempt.deleteBatch(exempt.keys().filter(({ netns }) => !living.netns.has(netns)))
   maps.latest.deleteBatch(maps.latest.keys().filter(({ netns }) => !living.netns.has(netns)))
   const addresses = maps.addr_netns.entries().filter(([, netns]) => !living.netns.has(netns))
   maps.addr_netns.deleteBatch(addresses.map(([address]) => address))

@@ -57,15 +57,15 @@ describe('a probe of the kubelet', () => {
     for (const options of [['--no-data'], ['--rst'], []])
       await node.world.kubelet.connect(app[family], PORT, ...options)
     await node.world.kubelet.connect(app[family], 9999)
-    await expect.poll(() => exemptions(node.world)).toBe(0)
+    await expect.poll(() => exemptions(node.world, 'exempt_probe')).toBe(0)
   })
 
   it.each(FAMILIES)('is exempt for as long as it lasts: %s', async (family) => {
     const held = node.world.kubelet.startDial('connect', node.pod('app')[family], PORT, '--hold')
     await held.waitFor((line) => line.ok === true)
-    await expect.poll(() => exemptions(node.world)).toBe(1)
+    await expect.poll(() => exemptions(node.world, 'exempt_probe')).toBe(1)
     await held.stop()
-    await expect.poll(() => exemptions(node.world)).toBe(0)
+    await expect.poll(() => exemptions(node.world, 'exempt_probe')).toBe(0)
   })
 
   it.each(FAMILIES)('of a pod outside the mesh is no business of ours: %s', async (family) => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeAll, describe, expect, it } from 'vitest'
 import { FAMILIES, mesh } from '../setup/mesh.ts'
+import { withoutRoom } from '../setup/pinned.ts'
 import { expectPlain } from '../setup/route.ts'
 
 const PORT = 8080
@@ -8,7 +9,9 @@ const PORT = 8080
 const node = mesh({
   enrolled: ['app', 'member'],
   plain: ['plain'],
-  agent: ({ prefix }) => ({ config: { kubelet: { cgroup: `/${prefix}/kubelet.service` } } }),
+  agent: ({ prefix }) => ({
+    config: { kubelet: { cgroup: `/${prefix}/kubelet.service` }, verifyInterval: '1h', maxConnections: 64 }
+  }),
   ztunnel: { strict: true }
 })
 
@@ -25,5 +28,21 @@ describe('under a STRICT policy', () => {
       const connected = await from.connect(node.pod('app')[family], PORT)
       expect(connected.data ?? '').toBe('')
     }
+  })
+
+  it.each(FAMILIES)('a probe does though ztunnel’s connections have no room: %s', async (family) => {
+    await withoutRoom(node.world, 'exempt', async () => {
+      expectPlain(await node.world.kubelet.connect(node.pod('app')[family], PORT))
+    })
+  })
+
+  it.each(FAMILIES)('a probe that has no room itself does not: %s', async (family) => {
+    await withoutRoom(node.world, 'exempt_probe', async () => {
+      const rises = await node.counted(async () => {
+        const connected = await node.world.kubelet.connect(node.pod('app')[family], PORT)
+        expect(connected.data ?? '').toBe('')
+      })
+      expect(rises).toMatchObject({ exempt_probe_failed: 1, inbound_inbound: 1 })
+    })
   })
 })

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pins that this build cannot take over: the agent says so and ends, and what is attached goes on steering.
+// Pins that this build cannot take over: the agent says so and ends, and what is attached goes on steering. One that
+// is missing it can.
 
-import { linkSync, readdirSync, renameSync, unlinkSync } from 'node:fs'
+import { existsSync, linkSync, readdirSync, renameSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { layout } from '#contract'
 import { mountPoint } from '../../world/mounts.ts'
 import { FAMILIES, mesh } from '../setup/mesh.ts'
-import { endpoint, expectSteered } from '../setup/route.ts'
+import { endpoint, expectPlain, expectSteered } from '../setup/route.ts'
 
 const PORT = 8080
 const OWN = `v${layout.LAYOUT_VERSION}`
@@ -17,7 +18,10 @@ describe('an agent that finds the pins of', () => {
   const node = mesh({
     enrolled: ['app'],
     outsiders: ['peer'],
-    agent: { ready: false, config: { verifyInterval: '1s' } }
+    agent: ({ prefix }) => ({
+      ready: false,
+      config: { verifyInterval: '1s', kubelet: { cgroup: `/${prefix}/kubelet.service` } }
+    })
   })
   const root = () => join(mountPoint('bpf'), node.world.prefix)
 
@@ -98,5 +102,17 @@ describe('an agent that finds the pins of', () => {
       unlinkSync(stat)
       renameSync(away, stat)
     }
+  })
+
+  it('its own layout without a map that the former build did not have makes it', async () => {
+    const map = join(root(), OWN, 'maps', 'exempt_probe')
+    await node.agent.kill9()
+    unlinkSync(map)
+    await node.agent.restart()
+    await node.agent.untilPod(node.pod('app'), 'verified', 30_000)
+    for (const family of FAMILIES)
+      expectPlain(await node.world.kubelet.connect(node.pod('app')[family], PORT))
+    expect(existsSync(map)).toBe(true)
+    await expectSteering()
   })
 })

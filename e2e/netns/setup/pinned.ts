@@ -5,7 +5,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Tuple } from '#contract'
 import { BpfMap } from '#native'
-import { addressOf } from '../../../observer/maps/address.ts'
+import { addressOf, NO_ADDRESS } from '../../../observer/maps/address.ts'
 import { mountPoint } from '../../world/mounts.ts'
 import type { Pod } from '../../world/pod.ts'
 import type { World } from '../../world/world.ts'
@@ -27,9 +27,12 @@ export function addressOwners(world: World): bigint[] {
   return pinned.keys().map(({ netns }) => netns)
 }
 
-/** How many connections pass the listener lookup by: ztunnel's to applications, and probes. */
-export function exemptions(world: World): number {
-  using pinned = BpfMap.openPinned<unknown, unknown>(join(version(world), 'maps', 'exempt'))
+/** ztunnel's connections to applications, and the kubelet's to pods. */
+type ExemptMap = 'exempt' | 'exempt_probe'
+
+/** How many connections pass the listener lookup by. */
+export function exemptions(world: World, map: ExemptMap): number {
+  using pinned = openExempt(world, map)
   return pinned.keys().length
 }
 
@@ -40,8 +43,8 @@ export interface Exemption {
   readonly role: number
 }
 
-function openExempt(world: World): BpfMap<Tuple, bigint> {
-  return BpfMap.openPinned<Tuple, bigint>(join(version(world), 'maps', 'exempt'))
+function openExempt(world: World, map: ExemptMap): BpfMap<Tuple, bigint> {
+  return BpfMap.openPinned<Tuple, bigint>(join(version(world), 'maps', map))
 }
 
 /** As if a hook had written it, behind everybody's back. */
@@ -50,7 +53,7 @@ export async function forgeExemption(
   pod: Pod,
   { client, server, role }: Exemption
 ): Promise<void> {
-  using map = openExempt(world)
+  using map = openExempt(world, 'exempt')
   const swapped = (port: number) => ((port & 0xff) << 8) | (port >> 8)
   const key = {
     netns: await pod.cookie(),
@@ -62,10 +65,24 @@ export async function forgeExemption(
   map.set(key, BigInt(role))
 }
 
-/** Of connections to that pod. */
+/** Runs `act` while the map is full, of connections that nobody has. */
+export async function withoutRoom(world: World, map: ExemptMap, act: () => Promise<void>): Promise<void> {
+  using opened = openExempt(world, map)
+  const room = opened.info.maxEntries - opened.keys().length
+  const nobody = { netns: 0n, src: NO_ADDRESS, dst: NO_ADDRESS, dport: 0 }
+  const taken = Array.from({ length: room }, (_, sport) => ({ ...nobody, sport }))
+  for (const key of taken) opened.set(key, 0n)
+  try {
+    await act()
+  } finally {
+    opened.deleteBatch(taken)
+  }
+}
+
+/** Of ztunnel's connections to that pod. */
 export async function exemptionsOf(world: World, pod: Pod): Promise<Tuple[]> {
   const cookie = await pod.cookie()
-  using map = openExempt(world)
+  using map = openExempt(world, 'exempt')
   return map.keys().filter(({ netns }) => netns === cookie)
 }
 

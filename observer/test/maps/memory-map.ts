@@ -48,6 +48,7 @@ export function podMaps() {
     addr_netns: memoryMap('addr_netns'),
     cgroup_pod: memoryMap('cgroup_pod'),
     exempt: memoryMap('exempt'),
+    exempt_probe: memoryMap('exempt_probe'),
     latest: memoryMap('latest'),
     netns_pod: memoryMap('netns_pod'),
     own_addr: memoryMap('own_addr'),

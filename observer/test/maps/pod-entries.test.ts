@@ -92,7 +92,7 @@ describe('the entries of a pod', () => {
     entries.writeNetns(NETNS, ADDRESSES, ADDRESSES)
     entries.record(CGROUP, RECORD)
     const ends = { src: addressOf('10.0.0.9'), dst: addressOf('10.0.0.1'), sport: 1, dport: 2, pad: 0 }
-    maps.exempt.set({ netns: NETNS, ...ends }, 1n)
+    for (const exempt of [maps.exempt, maps.exempt_probe]) exempt.set({ netns: NETNS, ...ends }, 1n)
     entries.forget(CGROUP)
     entries.forgetNetns(NETNS, ADDRESSES)
     const { seen_netns, ...all } = maps

@@ -23,6 +23,11 @@ function encode({ netns, src, dst, sport, dport }: Tuple): Uint8Array {
   return bytes
 }
 
+/** As the server's socket has it. */
+function accepted({ src, dst, sport, dport, ...rest }: Tuple): Tuple {
+  return { ...rest, src: dst, dst: src, sport: dport, dport: sport }
+}
+
 function packed(...connections: readonly Tuple[]): Uint8Array {
   return Buffer.concat(connections.map((each) => encode(each).subarray(8, 44)))
 }
@@ -75,6 +80,18 @@ describe('an exemption', () => {
     await sweep.round()
     await sweep.round()
     expect(exempt.keys()).toEqual([tuple(1)])
+  })
+
+  it('goes at once, and is no drift, when the server has accepted it', async () => {
+    const { exempt, counts, sweep } = swept(
+      packed(tuple(1), accepted(tuple(1)), tuple(2), accepted(tuple(3)))
+    )
+    for (const sport of [1, 2]) exempt.set(tuple(sport), BigInt(ROLE_ZTUNNEL))
+    await sweep.round()
+    expect(exempt.keys()).toEqual([tuple(2)])
+    await sweep.round()
+    expect(exempt.keys()).toEqual([tuple(2)])
+    expect(counts).toEqual([])
   })
 
   it('stays where nobody can say what sockets there are', async () => {
