@@ -4,24 +4,20 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { captureByIptables } from '../../world/iptables.ts'
-import { FAMILIES, type Family, mesh } from '../setup/mesh.ts'
+import { FAMILIES, mesh } from '../setup/mesh.ts'
 import { Wire } from '../setup/wire.ts'
-import { ATTEMPTS, type Attempt, GREETER, LINK_LOCAL } from './attempts.ts'
+import { ATTEMPTS, GREETER, LINK_LOCAL } from './attempts.ts'
 import { CAPABLE } from './capable.ts'
 
-/** One port for each attempt and pod, so that what arrives needs no other sign. */
+/** A port for each try and pod, so that what arrives needs no other sign. */
 const PODS = ['nothing', 'sluice', 'iptables'] as const
 type PodName = (typeof PODS)[number]
-const FIRST_PORT = 20_000
+const [FIRST_PORT, LAST_PORT] = [20_000, 29_999]
+let freePort = FIRST_PORT
 
-type Case = readonly [what: string, family: Family, attempt: Attempt, firstPort: number]
-
-const CASES = [...ATTEMPTS, ...CAPABLE]
-  .flatMap((attempt) => (attempt.families ?? FAMILIES).map((family) => ({ attempt, family })))
-  .map(({ attempt, family }, index): Case => {
-    return [attempt.what, family, attempt, FIRST_PORT + index * PODS.length]
-  })
-const LAST_PORT = FIRST_PORT + CASES.length * PODS.length
+const CASES = [...ATTEMPTS, ...CAPABLE].flatMap((attempt) =>
+  (attempt.families ?? FAMILIES).map((family) => [attempt.what, family, attempt] as const)
+)
 
 const node = mesh({
   enrolled: ['sluice'],
@@ -59,8 +55,10 @@ async function conditions(name: PodName): Promise<string> {
 }
 
 describe('out of the pod by', () => {
-  it.each(CASES)('%s: %s', async (_, family, { before, run, after, told, leaks = [] }, first) => {
+  it.each(CASES)('%s: %s', async (_, family, { before, run, after, told, leaks = [] }) => {
     const address = node.outsider('server')[family]
+    const first = freePort
+    freePort += PODS.length
     const attempt = async (name: PodName) => {
       const target = { world: node.world, family, address, port: first + PODS.indexOf(name) }
       await before?.(node.pod(name), target)

@@ -97,6 +97,6 @@ describe('used inside the mesh', () => {
       client?.write('\n')
       await client?.finished()
     }
-    expect(PODS.map(heard)).toEqual([2, 1])
+    await expect.poll(() => PODS.map(heard)).toEqual([2, 1])
   })
 })
