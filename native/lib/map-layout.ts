@@ -5,7 +5,7 @@ import type { LayoutType } from './layout.ts'
 import { BpfMap, type MapInfo } from './map.ts'
 
 /** A map as an object declares it. */
-interface Wanted extends Omit<MapInfo, 'id'> {
+export interface DeclaredMap extends Omit<MapInfo, 'id'> {
   keyType?: LayoutType
   valueType?: LayoutType
 }
@@ -32,7 +32,7 @@ function shape(type: LayoutType): string {
 }
 
 /** libbpf rounds a ring buffer up to a power of two of pages. */
-function sameSize(wanted: Wanted, found: MapInfo): boolean {
+function sameSize(wanted: DeclaredMap, found: MapInfo): boolean {
   return (
     wanted.maxEntries === found.maxEntries ||
     (wanted.type === 'ringbuf' && found.maxEntries >= wanted.maxEntries)
@@ -40,7 +40,7 @@ function sameSize(wanted: Wanted, found: MapInfo): boolean {
 }
 
 /** Both layouts where they differ; undefined where they agree. */
-function difference(wanted: Wanted, found: BpfMap): string | undefined {
+function difference(wanted: DeclaredMap, found: BpfMap): string | undefined {
   const { info } = found
   const agree =
     wanted.type === info.type &&
@@ -63,7 +63,7 @@ function difference(wanted: Wanted, found: BpfMap): string | undefined {
 
 /** Throws EBPF_MAP with both layouts unless `found` can stand for `wanted`. */
 export function checkSameLayout(
-  wanted: Wanted,
+  wanted: DeclaredMap,
   found: BpfMap,
   what: string,
   remedy = 'give a map of that layout'
@@ -77,7 +77,7 @@ export function checkSameLayout(
 }
 
 /** Compares with the map pinned at `path`, if there is one, before libbpf would open it. */
-export function checkPin(wanted: Wanted, path: string): void {
+export function checkPin(wanted: DeclaredMap, path: string): void {
   if (!existsSync(path)) return
   const pinned = BpfMap.openPinned(path)
   try {

@@ -7,23 +7,14 @@ import { closedError, invalidArgument } from './error.ts'
 import { encodeKnobs, type Knob, type KnobValues } from './knob.ts'
 import { Layout, type LayoutType } from './layout.ts'
 import { BpfMap, type MapHandle, mapHandle } from './map.ts'
-import { checkPin, checkSameLayout } from './map-layout.ts'
+import { checkPin, checkSameLayout, type DeclaredMap } from './map-layout.ts'
 import { Program, type ProgramHandle } from './program.ts'
 
 type ObjectHandle = { readonly object: unique symbol }
 
-/** A map as the object file declares it. */
-export interface MapDeclaration {
-  name: string
-  type: string
-  keySize: number
-  valueSize: number
-  maxEntries: number
-  flags: number
+export interface MapDeclaration extends DeclaredMap {
   /** Made by the compiler: .rodata, .bss, .data. */
   internal: boolean
-  keyType?: LayoutType
-  valueType?: LayoutType
 }
 
 export interface ObjectDescription {

@@ -11,7 +11,14 @@ constexpr size_t kReceiveBytes = 32 * 1024;  // the kernel fills dump datagrams 
 constexpr int kDumpTries = 8;
 constexpr timeval kPatience{.tv_sec = 10, .tv_usec = 0};
 
-const nlmsghdr* Headers(const uint8_t* bytes) { return reinterpret_cast<const nlmsghdr*>(bytes); }
+std::vector<const nlmsghdr*> Headers(std::span<const uint8_t> bytes) {
+  std::vector<const nlmsghdr*> headers;
+  auto left = static_cast<unsigned>(bytes.size());
+  for (auto* header = reinterpret_cast<const nlmsghdr*>(bytes.data()); NLMSG_OK(header, left);
+       header = NLMSG_NEXT(header, left))
+    headers.push_back(header);
+  return headers;
+}
 }  // namespace
 
 void NetlinkRequest::Append(const void* data, size_t size) {
@@ -52,12 +59,8 @@ std::vector<NetlinkAttribute> NetlinkMessage::Attributes(size_t body_size) const
 }
 
 std::vector<NetlinkMessage> NetlinkMessages(std::span<const uint8_t> bytes) {
-  std::vector<NetlinkMessage> messages;
-  auto left = static_cast<unsigned>(bytes.size());
-  for (const nlmsghdr* header = Headers(bytes.data()); NLMSG_OK(header, left);
-       header = NLMSG_NEXT(header, left))
-    messages.emplace_back(header);
-  return messages;
+  std::vector<const nlmsghdr*> headers = Headers(bytes);
+  return {headers.begin(), headers.end()};
 }
 
 Netlink::Netlink(int protocol)
@@ -108,9 +111,7 @@ int Netlink::Acknowledge(NetlinkRequest& request) {
   if (int error = Send(request)) return error;
   for (;;) {
     if (int error = Receive()) return error;
-    auto left = static_cast<unsigned>(received_);
-    for (const nlmsghdr* header = Headers(buffer_.data()); NLMSG_OK(header, left);
-         header = NLMSG_NEXT(header, left)) {
+    for (const nlmsghdr* header : Headers({buffer_.data(), received_})) {
       if (header->nlmsg_seq != sequence_ || header->nlmsg_type != NLMSG_ERROR) continue;
       ReadReason(header);
       return -static_cast<const nlmsgerr*>(NLMSG_DATA(header))->error;
@@ -122,9 +123,7 @@ int Netlink::DumpOnce(NetlinkRequest& request, std::vector<uint8_t>& out, bool& 
   if (int error = Send(request)) return error;
   for (;;) {
     if (int error = Receive()) return error;
-    auto left = static_cast<unsigned>(received_);
-    for (const nlmsghdr* header = Headers(buffer_.data()); NLMSG_OK(header, left);
-         header = NLMSG_NEXT(header, left)) {
+    for (const nlmsghdr* header : Headers({buffer_.data(), received_})) {
       if (header->nlmsg_seq != sequence_) continue;
       if (header->nlmsg_flags & NLM_F_DUMP_INTR) interrupted = true;
       if (header->nlmsg_type == NLMSG_ERROR) {

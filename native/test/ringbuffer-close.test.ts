@@ -2,9 +2,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { BpfObject } from '../lib/object.ts'
-import { RingBuffer } from '../lib/ringbuffer.ts'
+import { RingBuffer, type RingBufferOptions } from '../lib/ringbuffer.ts'
 import { closing, failure, openFds, programPath, runNode } from './fixture.ts'
 import { collect, load } from './flood.ts'
+
+/** A ring buffer that is closed by its callback. */
+function closingItself(options: RingBufferOptions) {
+  const { ring, produce } = load()
+  let calls = 0
+  const onRecords = () => {
+    calls++
+    buffer.close()
+  }
+  const buffer: RingBuffer = new RingBuffer(ring, onRecords, options)
+  return { produce, buffer, calls: () => calls }
+}
 
 describe('closing a ring buffer', () => {
   it('stops delivery, also of what waits', async () => {
@@ -19,37 +31,19 @@ describe('closing a ring buffer', () => {
   })
 
   it.each([0, 5])('is safe inside the callback, coalesceMs %i', async (coalesceMs) => {
-    const { ring, produce } = load()
-    let calls = 0
-    const buffer: RingBuffer = new RingBuffer(
-      ring,
-      () => {
-        calls++
-        buffer.close()
-      },
-      { coalesceMs, maxBatch: 2 }
-    )
+    const { produce, buffer, calls } = closingItself({ coalesceMs, maxBatch: 2 })
     produce({ count: 10 })
-    await expect.poll(() => calls).toBe(1)
+    await expect.poll(calls).toBe(1)
     await sleep(30)
-    expect(calls).toBe(1)
+    expect(calls()).toBe(1)
     failure(() => buffer.flush(), 'ECLOSED')
   })
 
   it('is safe inside flush', () => {
-    const { ring, produce } = load()
-    let calls = 0
-    const buffer: RingBuffer = new RingBuffer(
-      ring,
-      () => {
-        calls++
-        buffer.close()
-      },
-      { maxBatch: 1 }
-    )
+    const { produce, buffer, calls } = closingItself({ maxBatch: 1 })
     produce({ count: 5 })
     buffer.flush()
-    expect(calls).toBe(1)
+    expect(calls()).toBe(1)
   })
 
   it('gives its descriptors and memory back', async () => {
