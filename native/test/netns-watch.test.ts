@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { NetnsChange, NetnsWatch } from '../lib/netns.ts'
-import { FD_NOISE, library, netns, openFds, runProgram, useWorld, world } from './netns-world.ts'
+import { FD_NOISE, library, netns, openFds, runProgram, SOURCE, useWorld, world } from './netns-world.ts'
 
 let watch: NetnsWatch | undefined
 let seen: NetnsChange[]
@@ -11,6 +11,8 @@ let seen: NetnsChange[]
 useWorld()
 
 beforeEach(async () => {
+  // The kernel makes the route of an IPv6 address later, and tells of both.
+  await expect.poll(() => world.ip('-6 route show table local')).toContain(SOURCE.ipv6)
   seen = []
   watch = await netns.watch((what) => seen.push(what))
 })
