@@ -2,79 +2,106 @@
 // A new version of the agent, and no agent any more.
 
 import { beforeAll, describe, expect, it } from 'vitest'
-import { must } from '../world/running.ts'
 import { NEXT_TAG } from './images/sluice.ts'
-import type { TestNamespace } from './kube/namespace.ts'
 import type { Pod } from './kube/pod.ts'
 import { Carried } from './mesh/carried.ts'
+import { Held } from './mesh/held.ts'
 import { MODE, REDIRECTION } from './mesh/names.ts'
 import { Talker } from './mesh/talker.ts'
-import { mustOnNode } from './node/namespaces.ts'
-import { podProcesses } from './node/processes.ts'
-import type { ClusterState } from './node/state.ts'
+import { loaded, NOTHING, pinnedPrograms, proxyPorts, tracesOf } from './node/traces.ts'
 import { openScene } from './scene.ts'
+
+const ECHO = ['dial', 'serve', '8080', '--name', 'server', '--echo']
 
 const scene = openScene()
 const carried = new Carried(scene)
 
-let namespace: TestNamespace
+/** In the mesh, dialling out again and again; outside, dialling in. */
 let talker: Talker
-let address: string
+let caller: Talker
+/** The servers that they dial. */
+let outside: string
+let inside: string
+let server: Pod
+
+async function addressOf(pod: Pod): Promise<string> {
+  const [first = ''] = await pod.addresses()
+  return first
+}
 
 beforeAll(async () => {
   await scene.sluice.install()
-  namespace = await scene.namespace('upgrade', { labels: { [MODE]: 'ambient' } })
-  const outside = await scene.namespace('upgrade-outside')
-  const [first = ''] = await (await outside.run('server')).addresses()
-  address = first
-  talker = await Talker.start(namespace, 'talker', address, scene.ztunnel)
+  const mesh = await scene.namespace('upgrade', { labels: { [MODE]: 'ambient' } })
+  const beyond = await scene.namespace('upgrade-outside')
+  outside = await addressOf(await beyond.run('server', { command: ECHO }))
+  server = await mesh.run('server', { command: ECHO })
+  await carried.joined(server)
+  inside = await addressOf(server)
+  talker = await Talker.start(mesh, 'talker', outside, scene.ztunnel)
   await carried.joined(talker.pod)
+  caller = await Talker.start(beyond, 'caller', inside, scene.ztunnel)
 })
 
-/** What the agent leaves in the network namespace of a pod, and what it pins. */
-async function traces(state: ClusterState, pod: Pod): Promise<Record<string, string>> {
-  const [pid] = await podProcesses(state, (await pod.object())?.metadata?.uid ?? '')
-  const inside = async (...argv: string[]) =>
-    (await must(['nsenter', '--target', `${pid}`, '--net', '--', ...argv])).stdout
-  const rules = `${await inside('ip', '-4', 'rule')}${await inside('ip', '-6', 'rule')}`
-  const settings = ['net/ipv4/tcp_fwmark_accept', 'net/ipv4/fwmark_reflect', 'net/ipv6/fwmark_reflect']
-  const values = await Promise.all(settings.map((name) => inside('cat', `/proc/sys/${name}`)))
-  return {
-    rules: rules
-      .split('\n')
-      .filter((line) => line.includes('fwmark'))
-      .join('\n'),
-    routes: await inside('sh', '-c', 'ip -4 route show table 5151; ip -6 route show table 5151; true'),
-    settings: values.join('').replaceAll('\n', ''),
-    // The kernel's own are in every bpffs.
-    pins: await mustOnNode(state, ['ls', '--ignore=*.debug', '/sys/fs/bpf'])
-  }
-}
-
-const NOTHING = { rules: '', routes: '', settings: '000', pins: '' }
-
 describe('a new version', () => {
-  it('takes over without a failed connection', async () => {
+  it('takes over without a failed connection, in or out, and those that there are go on', async () => {
     const former = await scene.sluice.agent()
-    const before = await talker.goesOn(0)
+    const [out, into] = [await Held.open(talker.pod, outside), await Held.open(caller.pod, inside)]
+    const [outgoing, incoming] = [await talker.goesOn(0), await caller.goesOn(0)]
     await scene.sluice.install({ 'image.tag': NEXT_TAG })
     const agent = await scene.sluice.agent()
     expect(agent.name).not.toBe(former.name)
     expect((await agent.object())?.spec?.containers[0]?.image).toMatch(new RegExp(`:${NEXT_TAG}$`))
-    expect(await talker.expectCarried(before)).toBeGreaterThan(20)
+    await Promise.all([out.goesOn(), into.goesOn()])
+    expect(await talker.expectCarried(outgoing)).toBeGreaterThan(20)
+    expect(await caller.expectCarried(incoming)).toBeGreaterThan(20)
+    for (const held of [out, into]) expect(await held.end()).toMatchObject({ event: 'held' })
   })
 })
 
-describe('after an uninstall', () => {
-  it('nothing is left, and connections are plain', async ({ skip }) => {
-    if (scene.state === null) return skip('what is left can only be seen on the node')
-    expect(await traces(scene.state, talker.pod)).not.toMatchObject({ rules: '', routes: '', pins: '' })
-    const before = await talker.goesOn(0)
-    await scene.sluice.uninstall()
+describe('an uninstall', () => {
+  let programs: number[] = []
+
+  it('lets what ztunnel carries end, what is new pass, and fails no connection', async () => {
+    await scene.sluice.install()
+    await carried.joined(talker.pod)
+    if (scene.state !== null) {
+      programs = pinnedPrograms(scene.state)
+      expect((await loaded(programs)).length).toBeGreaterThan(5)
+      expect(await proxyPorts(scene.state, talker.pod)).toEqual(expect.arrayContaining(['15001', '15008']))
+      const { rules, routes, pins, sockets } = await tracesOf(scene.state, talker.pod)
+      for (const traces of [rules, routes, pins, sockets]) expect(traces).not.toEqual([])
+    }
+    expect(await scene.sluice.objects()).toContain('daemonset.apps/sluice')
+    const held = await Held.open(talker.pod, outside)
+    const [outgoing, incoming] = [await talker.goesOn(0), await caller.goesOn(0)]
+    const leaving = async () => {
+      await talker.pod.until('left', ({ metadata }) => metadata?.annotations?.[REDIRECTION] === undefined)
+      await carried.plain(talker.pod, outside)
+      await held.goesOn()
+      expect(await scene.sluice.installed()).toBe(true)
+      expect(await held.end()).toMatchObject({ event: 'held' })
+    }
+    await Promise.all([scene.sluice.uninstall(), leaving()])
+    await carried.plain(talker.pod, outside)
+    const failed = async (who: Talker, count: number) =>
+      (await who.attempts()).slice(count).filter(({ ok }) => !ok)
+    expect(await failed(talker, outgoing)).toEqual([])
+    expect(await failed(caller, incoming)).toEqual([])
+  })
+
+  it('leaves nothing in the API', async () => {
+    await expect.poll(() => scene.sluice.objects()).toEqual([])
     expect((await talker.pod.object())?.metadata?.annotations ?? {}).not.toHaveProperty(REDIRECTION)
-    expect(await traces(scene.state, talker.pod)).toEqual(NOTHING)
-    await carried.plain(talker.pod, address)
-    const attempts = (await talker.attempts()).slice(before)
-    expect(attempts.filter(({ ok }) => !ok)).toEqual([])
+  })
+
+  it('leaves nothing on the node', async ({ skip }) => {
+    if (scene.state === null) return skip('what is left can only be seen on the node')
+    const { state } = scene
+    for (const pod of [talker.pod, server]) {
+      expect(await tracesOf(state, pod)).toEqual(NOTHING)
+      expect(await proxyPorts(state, pod)).toEqual([])
+    }
+    // The kernel frees a program some time after the last that holds it.
+    await expect.poll(() => loaded(programs)).toEqual([])
   })
 })

@@ -49,6 +49,15 @@ export class Sluice {
     return (await this.#helm.must(['list', '--namespace', SLUICE_NAMESPACE, '--short'])).includes(RELEASE)
   }
 
+  /** Everything that carries the release's label, wherever it is: "daemonset.apps/sluice". */
+  async objects(): Promise<string[]> {
+    const listed = await this.#kubectl.must(['api-resources', '--verbs=list', '--output=name'])
+    const kinds = listed.split('\n').filter(Boolean).join(',')
+    const label = `app.kubernetes.io/instance=${RELEASE}`
+    const all = ['--all-namespaces', '--selector', label, '--output=name', '--ignore-not-found']
+    return (await this.#kubectl.must(['get', kinds, ...all])).split('\n').filter(Boolean)
+  }
+
   /** The agent of the only node, or of one. */
   async agent(): Promise<Pod> {
     const path = `/api/v1/namespaces/${SLUICE_NAMESPACE}/pods?labelSelector=app.kubernetes.io%2Fname%3Dsluice`
