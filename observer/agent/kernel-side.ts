@@ -19,7 +19,7 @@ import { isPaused, type Mode } from '../maps/mode.ts'
 import { NodeEntries } from '../maps/node-entries.ts'
 import type { PinPaths } from '../maps/pin-paths.ts'
 import { requireOnlyLayout } from '../maps/pinned-layout.ts'
-import { PodEntries } from '../maps/pod-entries.ts'
+import { MORE_ADDRESSES, PodEntries } from '../maps/pod-entries.ts'
 import { withinReach } from '../processes/reach.ts'
 import type { Cgroup2, CgroupRoot } from '../processes/roots.ts'
 import type { ZtunnelInfo } from '../ztunnel/workload.ts'
@@ -75,7 +75,7 @@ export class KernelSide {
         netns_pod: maxPods,
         pod_stat: maxPods,
         pod_record: maxPods,
-        own_addr: maxPods * 4,
+        own_addr: maxPods * MORE_ADDRESSES,
         addr_netns: maxPods * 2,
         listener: maxPods * 12,
         latest: maxPods * 4,

@@ -15,9 +15,12 @@ import { verdictName, verdictNumber } from './verdicts.ts'
 export interface PodAddresses {
   readonly ipv4: string | undefined
   readonly ipv6: string | undefined
-  /** All others of the network namespace: secondary networks, fe80::. */
+  /** Others of the network namespace, at most `MORE_ADDRESSES`: secondary networks, fe80::. */
   readonly more: readonly string[]
 }
+
+/** Of one pod: the map has room for as many of each, so that none takes another's. */
+export const MORE_ADDRESSES = 32
 
 export const NO_ADDRESSES: PodAddresses = { ipv4: undefined, ipv6: undefined, more: [] }
 
@@ -96,9 +99,10 @@ export class PodEntries {
 
   /** Replaces the namespace's further addresses; makes the element that hooks count in. */
   writeNetns(netns: bigint, former: PodAddresses, addresses: PodAddresses): void {
-    for (const ip of addresses.more) this.#maps.own_addr.set({ netns, addr: addressOf(ip) }, 1)
+    // First: both together may be more than there is room for.
     const stale = former.more.filter((ip) => !addresses.more.includes(ip))
     for (const ip of stale) this.#maps.own_addr.delete({ netns, addr: addressOf(ip) })
+    for (const ip of addresses.more) this.#maps.own_addr.set({ netns, addr: addressOf(ip) }, 1)
     const lost = hostsOf(former).filter((ip) => !hostsOf(addresses).includes(ip))
     this.#releaseHosts(netns, lost.map(addressOf))
     for (const ip of hostsOf(addresses)) this.#maps.addr_netns.set(addressOf(ip), netns)

@@ -56,6 +56,11 @@ export class PodNetns {
     return this.#surveyed.addresses
   }
 
+  /** Further addresses that the hooks are not told of. */
+  get unlisted(): number {
+    return this.#surveyed.unlisted
+  }
+
   /**
    * @param path `/proc/<pid>/ns/net`
    * @param preferred what the source says the pod's addresses are; may be empty

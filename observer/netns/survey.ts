@@ -2,7 +2,7 @@
 // What a network namespace is like, as far as steering depends on it.
 
 import type { Address, Netns } from '#native'
-import type { PodAddresses } from '../maps/pod-entries.ts'
+import { MORE_ADDRESSES, type PodAddresses } from '../maps/pod-entries.ts'
 
 /** Everything about a namespace that the plan depends on, in one visit. */
 const SURVEY = [
@@ -15,6 +15,8 @@ const SURVEY = [
 export interface Surveyed {
   readonly cookie: bigint
   readonly addresses: PodAddresses
+  /** How many further addresses there are beyond those. */
+  readonly unlisted: number
   readonly ipv6Supported: boolean
   /** lo may have IPv6 disabled where other devices have it. */
   readonly ipv6OnLo: boolean
@@ -25,14 +27,20 @@ export async function survey(netns: Netns, preferred: readonly string[]): Promis
   const [cookie, addresses, reflect, loDisabled] = await netns.run(SURVEY)
   return {
     cookie,
-    addresses: podAddresses(addresses, preferred),
+    ...podAddresses(addresses, preferred),
     ipv6Supported: reflect !== undefined,
     ipv6OnLo: loDisabled !== '1'
   }
 }
 
-/** One address for each family: the one that the source names, else the first global one. */
-function podAddresses(addresses: readonly Address[], preferred: readonly string[]): PodAddresses {
+/**
+ * One address for each family: the one that the source names, else the first global one. Of all others only so many
+ * that one pod leaves room for the next; first those that can be dialled without a scope.
+ */
+export function podAddresses(
+  addresses: readonly Address[],
+  preferred: readonly string[]
+): Pick<Surveyed, 'addresses' | 'unlisted'> {
   const own = addresses.filter(({ scope }) => scope !== 'host')
   const choose = (family: Address['family']) => {
     const global = own.filter((each) => each.family === family && each.scope === 'global')
@@ -40,6 +48,9 @@ function podAddresses(addresses: readonly Address[], preferred: readonly string[
   }
   const ipv4 = choose('ipv4')
   const ipv6 = choose('ipv6')
-  const more = own.map(({ address }) => address).filter((address) => address !== ipv4 && address !== ipv6)
-  return { ipv4, ipv6, more: [...new Set(more)] }
+  const { link = [], other = [] } = Object.groupBy(own, ({ scope }) => (scope === 'link' ? 'link' : 'other'))
+  const texts = new Set([...other, ...link].map(({ address }) => address))
+  const further = [...texts].filter((address) => address !== ipv4 && address !== ipv6)
+  const more = further.slice(0, MORE_ADDRESSES)
+  return { addresses: { ipv4, ipv6, more }, unlisted: further.length - more.length }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a verification found that the agent leaves alone: it is told instead. Pure.
 
+import { MORE_ADDRESSES } from '../maps/pod-entries.ts'
 import { markingTables, routingConflicts } from '../netns/conflict.ts'
 import { type Forwarding, passesOn } from '../netns/forwarding.ts'
 import type { Inspection } from '../netns/inspection.ts'
@@ -14,10 +15,16 @@ export interface Surroundings {
   readonly inherited: Forwarding
 }
 
-/** @param probes why they do not pass ztunnel by */
+export interface Looked {
+  readonly found: Inspection
+  /** Why probes do not pass ztunnel by. */
+  readonly probes: string | undefined
+  /** Addresses that the hooks are not told of. */
+  readonly unlisted: number
+}
+
 export function conditionsOf(
-  found: Inspection,
-  probes: string | undefined,
+  { found, probes, unlisted }: Looked,
   { steering, inherited }: Surroundings
 ): readonly Condition[] {
   const { rules, routes, tables } = found
@@ -31,12 +38,15 @@ export function conditionsOf(
     ...said('partial', partial, 'traffic without a socket in the pod is not steered'),
     ...said('routing', routing, 'change the rule, or steering.priority, steering.mark or steering.table'),
     ...said('istio-rules', [...captured, ...left], LEFTOVER[captured.length > 0 ? 'tables' : 'rules']),
-    ...said('probes', probes === undefined ? [] : [probes], PROBES)
+    ...said('probes', probes === undefined ? [] : [probes], PROBES),
+    ...said('addresses', unlisted === 0 ? [] : [`${unlisted} addresses too many`], UNLISTED)
   ]
 }
 
 const PROBES =
   'exempt it in the CNI plugin, or name the addresses that the probes come from in kubelet.addresses'
+
+const UNLISTED = `of a pod's further addresses ${MORE_ADDRESSES} are known; connections to the others are dropped`
 
 const LEFTOVER = {
   tables:

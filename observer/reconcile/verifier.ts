@@ -99,8 +99,8 @@ export class Verifier {
   #inspect({ uid, pod }: PodState, dwelling: Dwelling, found: Inspection): void {
     const { entries, surroundings, onInspected } = this.#options
     const arrivals = entries.probes(dwelling.netns.cookie, pod?.probePorts ?? [])
-    const failing = this.#probes.look(dwelling, arrivals)
-    onInspected(uid, conditionsOf(found, failing, surroundings))
+    const probes = this.#probes.look(dwelling, arrivals)
+    onInspected(uid, conditionsOf({ found, probes, unlisted: dwelling.netns.unlisted }, surroundings))
   }
 
   /** The pod may leave, or go, while it is looked at. */

@@ -24,6 +24,7 @@ export function dwelling(log: string[], change: Partial<Record<keyof PodNetns, u
   const netns = {
     cookie: NETNS,
     addresses: ADDRESSES,
+    unlisted: 0,
     fd: 3,
     steeredSockets: async () => 0,
     verify: async () => ({ drift: [], found: FOUND }),
