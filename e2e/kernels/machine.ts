@@ -13,6 +13,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const VIRTIOFSD = ['/usr/libexec/virtiofsd', '/usr/lib/qemu/virtiofsd']
 const MEMORY = '3G'
 
+const PARAMETERS = [
+  'console=ttyS0',
+  'panic=-1',
+  'quiet',
+  // A busy machine is late with the timer's first ticks, and the kernel would give up.
+  'no_timer_check',
+  // Programs and namespaces come and go with a grace period each, which emulated processors are long in ending.
+  'rcupdate.rcu_expedited=1'
+]
+
 export interface Boot {
   readonly kernel: string
   readonly initramfs: string
@@ -72,8 +82,7 @@ export async function boot({ kernel, initramfs, variables, minutes, console, tel
       object: `memory-backend-memfd,id=memory,size=${MEMORY},share=on`,
       kernel,
       initrd: initramfs,
-      // Without the check: a busy machine is late with the timer's first ticks, and the kernel would give up.
-      append: ['console=ttyS0', 'panic=-1', 'quiet', 'no_timer_check', ...words].join(' '),
+      append: [...PARAMETERS, ...words].join(' '),
       chardev: `socket,id=files,path=${socket}`,
       device: 'vhost-user-fs-pci,chardev=files,tag=host',
       net: 'none'
