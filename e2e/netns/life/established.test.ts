@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Pod } from '../../world/pod.ts'
 import type { Line, Running } from '../../world/running.ts'
 import { FAMILIES, type Family, JOIN, mesh } from '../setup/mesh.ts'
-import { endpoint, expectSteered } from '../setup/route.ts'
+import { endpoint, expectSteered, expectSteeredTo } from '../setup/route.ts'
 
 const PORT = 8080
 /** Sockets as ztunnel has them, told by `dial connect`. */
@@ -64,11 +64,7 @@ describe('a running pod that joins, with establishedConnections: reset', () => {
     const told = await node.agent.waitForLog(({ msg }) => msg === 'connections from before were reset')
     expect(told).toMatchObject({ pod: 'default/app', connections: 5 })
     for (const each of itself) expect(await ending(each)).toMatchObject({ event: 'held' })
-    for (const family of FAMILIES) {
-      const to = server().address(family)
-      const ends = { from: app(), family, to: endpoint(to, PORT) }
-      await expectSteered(node, await app().connect(to, PORT), ends)
-    }
+    await expectSteeredTo(node, app(), server(), PORT)
   })
 
   it.each(SPARED)("keeps what is ztunnel's own: %s", async (_, ...options) => {

@@ -4,8 +4,8 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { CgroupLayout } from '../../world/cgroups.ts'
 import { alone } from '../setup/alone.ts'
-import { FAMILIES, JOIN, mesh, type Outsider } from '../setup/mesh.ts'
-import { endpoint, expectSteered } from '../setup/route.ts'
+import { JOIN, mesh, type Outsider } from '../setup/mesh.ts'
+import { expectSteeredTo } from '../setup/route.ts'
 
 const PORT = 8080
 const LATER: readonly CgroupLayout[] = [
@@ -29,11 +29,7 @@ describe('without cgroupRoots', () => {
   })
 
   it.each(['early', 'early-systemd'])('pods that were there are found: %s', async (name) => {
-    const from = node.pod(name)
-    for (const family of FAMILIES) {
-      const to = endpoint(peer[family], PORT)
-      await expectSteered(node, await from.connect(peer[family], PORT), { from, family, to })
-    }
+    await expectSteeredTo(node, node.pod(name), peer, PORT)
   })
 
   it.each(LATER)('pods below a root that is made later are found: $driver, $depth deep', async (layout) => {
@@ -44,10 +40,7 @@ describe('without cgroupRoots', () => {
       annotations: { [JOIN]: 'true' }
     })
     await node.agent.untilPod(from, 'enrolled')
-    for (const family of FAMILIES) {
-      const to = endpoint(peer[family], PORT)
-      await expectSteered(node, await from.connect(peer[family], PORT), { from, family, to })
-    }
+    await expectSteeredTo(node, from, peer, PORT)
     // A root that is made is looked at; nothing else made the agent scan.
     expect((await node.report()).resyncs).toBe(resyncs)
   })
@@ -80,9 +73,6 @@ describe('without cgroupRoots and without events', () => {
     await peer.serve(PORT)
     const from = await node.world.pod({ name: 'later', layout: SCANNED, annotations: { [JOIN]: 'true' } })
     await node.agent.untilPod(from, 'enrolled')
-    for (const family of FAMILIES) {
-      const to = endpoint(peer[family], PORT)
-      await expectSteered(node, await from.connect(peer[family], PORT), { from, family, to })
-    }
+    await expectSteeredTo(node, from, peer, PORT)
   })
 })

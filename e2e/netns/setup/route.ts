@@ -5,7 +5,7 @@ import { expect } from 'vitest'
 import type { Connected } from '../../world/place.ts'
 import { host } from '../../world/place.ts'
 import type { Pod } from '../../world/pod.ts'
-import type { Family, Mesh } from './mesh.ts'
+import { FAMILIES, type Family, type Mesh } from './mesh.ts'
 
 /** "10.0.0.1:80" or "[fd00::1]:80". */
 export function endpoint(address: string, port: number): string {
@@ -39,6 +39,19 @@ export async function expectSteered(mesh: Mesh, connected: Connected, ends: Ends
   await mesh.ztunnel.waitForConnection({ direction: 'outbound', src: local, dst: to })
   expect(host(clientSeen(connected))).toBe(from.address(family))
   expect(clientSeen(connected)).not.toBe(local)
+}
+
+/** As `expectSteered`, of what the pod dials to each address of the peer. */
+export async function expectSteeredTo(
+  mesh: Mesh,
+  from: Pod,
+  peer: Readonly<Record<Family, string>>,
+  port: number
+): Promise<void> {
+  for (const family of FAMILIES) {
+    const to = endpoint(peer[family], port)
+    await expectSteered(mesh, await from.connect(peer[family], port), { from, family, to })
+  }
 }
 
 /** Nobody stood between: the server sees the client's own socket. */
