@@ -15,12 +15,15 @@ import { PATIENCE, routeOption } from './attempts.ts'
 const PODS = ['sluice', 'iptables'] as const
 const FIRST_PORT = 20_000
 
+/** The SYN is sent with the first data. */
+const DEFERRED = ['--set-before', '6:30:1', '--send', 'x', '--wait-send'] as const
+
 type Arguments = (pod: Pod, family: Family, port: number) => readonly (string | number)[]
 
 const PREPARED: readonly (readonly [what: string, arguments_: Arguments])[] = [
   [
     'a connection whose SYN waits for its first data (TCP_FASTOPEN_CONNECT)',
-    (_, family, port) => [address(family), port, '--set-before', '6:30:1', '--send', 'x', '--wait-send']
+    (_, family, port) => [address(family), port, ...DEFERRED]
   ],
   [
     'a route in the packet to an own address',
@@ -98,5 +101,35 @@ describe('used inside the mesh', () => {
       await client?.finished()
     }
     await expect.poll(() => PODS.map(heard)).toEqual([2, 1])
+  })
+})
+
+describe('with establishedConnections: reset', () => {
+  const other = mesh({
+    plain: ['app'],
+    outsiders: ['server'],
+    agent: { config: { establishedConnections: 'reset' } }
+  })
+
+  // The kernel sends the SYN of a deferred connection that was cut before.
+  it('a connection whose SYN waits for its first data ends with it', async () => {
+    const [app, server] = [other.pod('app'), other.outsider('server')]
+    await app.sysctl('net.ipv4.tcp_fastopen', 0x5)
+    await server.serve(FIRST_PORT)
+    const watched = await Wire.watch(server, FIRST_PORT)
+    const deferred = FAMILIES.map((family) =>
+      app.startDial('connect', server[family], FIRST_PORT, ...DEFERRED, ...PATIENCE)
+    )
+    for (const client of deferred) await client.waitForEvent('waiting')
+    await other.join(app)
+    for (const client of deferred) {
+      client.write('\n')
+      const { lines } = await client.finished()
+      expect(lines.at(-1)).toMatchObject({ ok: true, sendErrno: 'ECONNABORTED' })
+    }
+    const flags = () => new Set(watched.segments.map((segment) => segment.flags))
+    await expect.poll(flags).toEqual(new Set(['S', 'R']))
+    await watched.stop()
+    expect(flags()).toEqual(new Set(['S', 'R']))
   })
 })
