@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parser } from '@prometheus-io/lezer-promql'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { capabilityResults } from '../../observer/cli/check/capabilities.ts'
@@ -66,7 +67,30 @@ describe('the chart', () => {
   })
 })
 
+/** Where an expression is no PromQL. Grafana's interval stands for a duration. */
+function faultsOf(expression: string): string[] {
+  const text = expression.replaceAll('$__rate_interval', '5m')
+  const faults: string[] = []
+  parser.parse(text).iterate({
+    enter: ({ type, from, to }) => {
+      if (type.isError) faults.push(`at ${from}: ${text.slice(from, to + 10)}`)
+    }
+  })
+  return faults
+}
+
 describe('what is watched', () => {
+  it.each(expressions)('%s is asked in PromQL', (_, expression) => {
+    expect(faultsOf(expression)).toEqual([])
+  })
+
+  it.each(['sum by (node (sluice_pods)', 'rate(sluice_pods[5])', 'sluice_pods{state=held}', 'up = 0'])(
+    'would not be by %s',
+    (expression) => {
+      expect(faultsOf(expression)).not.toEqual([])
+    }
+  )
+
   it.each(expressions)('%s asks for metrics that there are', (_, expression) => {
     expect(metricsIn(expression).length).toBeGreaterThan(0)
     for (const name of metricsIn(expression)) expect(metricNames).toContain(name)
