@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What istio-cni writes into a pod, chain by chain, in each of the three ways in which a node can have it.
 
-import type { Place } from '../../world/place.ts'
+import { resolve } from 'node:path'
 import { must } from '../../world/running.ts'
 
 export const FLAVOURS = ['iptables-nft', 'iptables-legacy', 'nft'] as const
@@ -62,11 +62,16 @@ table inet istio-ambient-mangle {
 }
 `
 
-function within(pod: Place, argv: readonly string[], input?: string): Promise<unknown> {
-  return must(['ip', 'netns', 'exec', pod.netns, ...argv], input)
+/** By its name, or the path of its file. */
+interface Inside {
+  readonly netns: string
 }
 
-export async function addIstioRules(pod: Place, flavour: Flavour): Promise<void> {
+function within({ netns }: Inside, argv: readonly string[], input?: string): Promise<unknown> {
+  return must(['nsenter', `--net=${resolve('/run/netns', netns)}`, '--', ...argv], input)
+}
+
+export async function addIstioRules(pod: Inside, flavour: Flavour): Promise<void> {
   for (const { four, loopback, ip } of FAMILIES) {
     if (flavour !== 'nft') await within(pod, [restore(flavour, four), '--noflush'], restored(loopback))
     await within(pod, [...ip, 'rule', 'add', 'fwmark', '0x111/0xfff', 'pref', '32764', 'lookup', '100'])
@@ -75,7 +80,7 @@ export async function addIstioRules(pod: Place, flavour: Flavour): Promise<void>
   if (flavour === 'nft') await within(pod, ['nft', '-f', '-'], NFT)
 }
 
-export async function removeIstioRules(pod: Place, flavour: Flavour): Promise<void> {
+export async function removeIstioRules(pod: Inside, flavour: Flavour): Promise<void> {
   for (const { four, ip } of FAMILIES) {
     const empty = ['raw', 'mangle', 'nat'].map((table) => `*${table}\nCOMMIT\n`).join('')
     if (flavour !== 'nft') await within(pod, [restore(flavour, four)], empty)
