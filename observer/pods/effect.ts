@@ -6,6 +6,16 @@ import type { Condition } from './condition.ts'
 import type { Pod } from './pod.ts'
 import type { PodCgroup, Verdict } from './state.ts'
 
+/** Its cgroup, from an event or a scan, and what the kernel map says of it at that moment. */
+export interface CgroupFound {
+  readonly kind: 'cgroup-found'
+  readonly cgroup: PodCgroup
+  readonly verdict: Verdict
+  readonly netns: bigint | undefined
+  /** A listener lookup of an earlier enrolment is attached in its network namespace. */
+  readonly prepared: boolean
+}
+
 export type Input =
   /** The source names the pod, or its membership changed. */
   | { readonly kind: 'judged'; readonly pod: Pod; readonly membership: Membership }
@@ -13,14 +23,7 @@ export type Input =
   | { readonly kind: 'retired' }
   /** The source no longer lists it. */
   | { readonly kind: 'unlisted' }
-  /** Its cgroup, from an event or a scan, and what the kernel map says of it at that moment. */
-  | {
-      readonly kind: 'cgroup-found'
-      readonly cgroup: PodCgroup
-      readonly verdict: Verdict
-      readonly netns: bigint | undefined
-      readonly prepared: boolean
-    }
+  | CgroupFound
   | { readonly kind: 'cgroup-gone' }
   /** A process of the pod was seen in this network namespace for the first time. */
   | { readonly kind: 'netns-seen'; readonly netns: bigint }

@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kernel's events and the cgroup scan tell, in the observer's words.
 
-import type { PodCgroup, Verdict } from '../pods/state.ts'
+import type { CgroupFound } from '../pods/effect.ts'
+import type { PodCgroup } from '../pods/state.ts'
 
 export type ProcessEvent =
-  | {
-      readonly kind: 'cgroup-found'
-      readonly cgroup: PodCgroup
-      readonly verdict: Verdict
-      readonly netns: bigint | undefined
-      /** A listener lookup of an earlier enrolment is attached in its network namespace. */
-      readonly prepared: boolean
-    }
+  | CgroupFound
   | { readonly kind: 'cgroup-gone'; readonly id: bigint }
   /** A cgroup with the name of a pod that lives in another one. */
   | { readonly kind: 'cgroup-rival'; readonly cgroup: PodCgroup; readonly living: PodCgroup }
