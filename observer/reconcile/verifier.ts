@@ -76,7 +76,8 @@ export class Verifier {
    */
   async verify(state: PodState): Promise<boolean> {
     const dwelling = this.#options.dwelling(state.uid)
-    if (dwelling === undefined || dwelling.leaving || !isSteered(state)) return false
+    // Without a lookup of ours its enrolment is under way, and puts back what it lacks itself.
+    if (dwelling?.lookup === undefined || dwelling.leaving || !isSteered(state)) return false
     try {
       // First: a route for an address that is gone cannot be put back.
       await this.#verifyAddresses(state, dwelling)
@@ -109,13 +110,12 @@ export class Verifier {
   }
 
   async #verifyLookup(state: PodState, dwelling: Dwelling): Promise<void> {
-    const fault = dwelling.lookup === undefined ? 'missing' : dwelling.lookup.fault
+    const fault = dwelling.lookup?.fault
     if (fault === undefined) return
     const { lookups } = this.#options
     using instance = await lookups.load(dwelling.netns.cookie)
     if (!this.#stays(state, dwelling)) return
-    if (dwelling.lookup === undefined) dwelling.lookup = lookups.attach(instance, dwelling.netns)
-    else dwelling.lookup.mend(instance, () => instance.attachNetns(dwelling.netns.fd))
+    dwelling.lookup?.mend(instance, () => instance.attachNetns(dwelling.netns.fd))
     this.note('lookup', `listener lookup was ${fault}`, state)
   }
 

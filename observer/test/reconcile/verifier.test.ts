@@ -72,6 +72,16 @@ describe('verifying an enrolled pod', () => {
     expect(made.drift).toEqual({ lookup: 1 })
   })
 
+  it('leaves a pod alone that an agent after a restart has not enrolled yet', async () => {
+    const log: string[] = []
+    const held = dwelling(log)
+    held.lookup = undefined
+    const { made } = verifier(held, log, [15001])
+    expect(await made.verify(STEERED)).toBe(false)
+    expect(made.drift).toEqual({})
+    expect(log).toEqual([])
+  })
+
   it('attaches no lookup to a pod that left while it was loaded', async () => {
     const log: string[] = []
     const held = dwelling(log)
