@@ -13,9 +13,13 @@ enum {
 	ALLOW = 1, /* the only return value that recvmsg and getpeername may have */
 };
 
-static __always_inline bool from_ztunnel(const struct bpf_sock_addr *ctx)
+/* Anybody may send from its port: only from the pod's loopback it is ztunnel that does. */
+static __always_inline bool from_ztunnel(const struct bpf_sock_addr *ctx, struct addr from)
 {
-	return ctx->user_port == bpf_htons(ZTUNNEL_DNS) && ctx->sk;
+	struct addr v4 = addr_v4(bpf_htonl(0x7f000001)), v6 = addr_v6(0, 0, 0, bpf_htonl(1));
+
+	return ctx->user_port == bpf_htons(ZTUNNEL_DNS) && ctx->sk &&
+	       (addr_equal(&from, &v4) || addr_equal(&from, &v6));
 }
 
 static __always_inline void show4(struct bpf_sock_addr *ctx, const struct addr *server)
@@ -38,7 +42,8 @@ int recvmsg4(struct bpf_sock_addr *ctx)
 {
 	struct addr server;
 
-	if (from_ztunnel(ctx) && answering_server(ctx->sk, &server))
+	if (from_ztunnel(ctx, addr_v4(CTX_READ(ctx->user_ip4))) &&
+	    answering_server(ctx->sk, &server))
 		show4(ctx, &server);
 	return ALLOW;
 }
@@ -48,7 +53,8 @@ int recvmsg6(struct bpf_sock_addr *ctx)
 {
 	struct addr server;
 
-	if (from_ztunnel(ctx) && answering_server(ctx->sk, &server))
+	if (from_ztunnel(ctx, CTX_ADDR_V6(ctx->user_ip6)) &&
+	    answering_server(ctx->sk, &server))
 		show6(ctx, &server);
 	return ALLOW;
 }
@@ -58,7 +64,8 @@ int getpeername4(struct bpf_sock_addr *ctx)
 {
 	struct addr server;
 
-	if (from_ztunnel(ctx) && connected_server(ctx->sk, &server))
+	if (from_ztunnel(ctx, addr_v4(CTX_READ(ctx->user_ip4))) &&
+	    connected_server(ctx->sk, &server))
 		show4(ctx, &server);
 	return ALLOW;
 }
@@ -68,7 +75,8 @@ int getpeername6(struct bpf_sock_addr *ctx)
 {
 	struct addr server;
 
-	if (from_ztunnel(ctx) && connected_server(ctx->sk, &server))
+	if (from_ztunnel(ctx, CTX_ADDR_V6(ctx->user_ip6)) &&
+	    connected_server(ctx->sk, &server))
 		show6(ctx, &server);
 	return ALLOW;
 }
