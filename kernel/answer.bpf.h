@@ -27,6 +27,7 @@ static __always_inline int refuse_with(int error, struct bpf_sock_addr *ctx, con
 	if (refusal) {
 		refusal->cgroup = pod ? pod->cgroup : 0;
 		refusal->peer = *dst;
+		barrier_var(ctx); /* of several refusals the compiler would share the port's address, see CTX_READ */
 		refusal->peer_port = bpf_ntohs(CTX_READ(ctx->user_port));
 		name_caller(refusal);
 		bpf_ringbuf_submit(refusal, 0);

@@ -53,6 +53,16 @@ static __always_inline int allow_own(struct bpf_sock_addr *ctx, const struct add
 	return allow_unmarked(ctx, dst, pod);
 }
 
+/* Bound to a device that is not lo its SYN would leave by it, and may carry data. */
+static __always_inline int allow_loopback(struct bpf_sock_addr *ctx, u64 netns, const struct addr *dst)
+{
+	u32 device = ctx->sk->bound_dev_if;
+
+	if (is_tcp(ctx) && device && device != LOOPBACK_IFINDEX && in_mesh(netns))
+		return allow_own(ctx, dst, NULL);
+	return allow_unmarked(ctx, dst, NULL);
+}
+
 static __always_inline int steer(struct bpf_sock_addr *ctx, struct pod *pod, const struct addr *dst,
 				 const struct addr *src)
 {
@@ -122,7 +132,7 @@ static __always_inline int handle_connect(struct bpf_sock_addr *ctx, struct addr
 	if (!is_tcp(ctx) && !dns)
 		return ALLOW;
 	if (addr_is_loopback(&dst) || addr_is_unspecified(&dst))
-		return allow_unmarked(ctx, &dst, NULL);
+		return allow_loopback(ctx, netns, &dst);
 
 	verdict = whose(netns, set, &pod);
 	if (!enforces() || verdict == VERDICT_OBSERVE)

@@ -43,18 +43,6 @@ static __always_inline bool sets_route(const struct bpf_sockopt *ctx)
 		(ctx->optname == IPV6_RTHDR || ctx->optname == IPV6_2292PKTOPTIONS));
 }
 
-static __always_inline bool in_mesh(u64 netns)
-{
-	struct settings *set = get_settings();
-	struct pod *pod;
-	u32 verdict;
-
-	if (!set || netns == host_netns || !enforces())
-		return false;
-	verdict = whose(netns, set, &pod);
-	return verdict != VERDICT_PASS && verdict != VERDICT_OBSERVE;
-}
-
 static __always_inline bool is_connection(const struct bpf_sock *sk)
 {
 	return sk->state != TCP_CLOSE && sk->state != TCP_LISTEN;

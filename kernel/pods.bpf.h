@@ -144,6 +144,19 @@ static __always_inline u32 whose(u64 netns, const struct settings *set, struct p
 	return judged(caller, set);
 }
 
+/* Whether a socket of that namespace belongs to a pod of the mesh, or may. */
+static __always_inline bool in_mesh(u64 netns)
+{
+	struct settings *set = get_settings();
+	struct pod *pod;
+	u32 verdict;
+
+	if (!set || netns == host_netns || !enforces())
+		return false;
+	verdict = whose(netns, set, &pod);
+	return verdict != VERDICT_PASS && verdict != VERDICT_OBSERVE;
+}
+
 static __always_inline struct pod_stat *stat_of(const struct pod *pod)
 {
 	u64 netns = pod->netns;
