@@ -83,6 +83,18 @@ struct nsproxy {
 	struct net *net_ns;
 } relocated;
 
+struct net_device {
+	int ifindex;
+} relocated;
+
+struct dst_entry {
+	struct net_device *dev;
+} relocated;
+
+struct sock {
+	struct dst_entry *sk_dst_cache;
+} relocated;
+
 struct task_struct {
 	int pid;
 	int tgid;

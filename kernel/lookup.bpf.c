@@ -90,7 +90,7 @@ int lookup(struct bpf_sk_lookup *ctx)
 		.sport = ctx->remote_port,
 		.dport = bpf_htons(ctx->local_port),
 	};
-	bool own, local, looped = ctx->ingress_ifindex == LOOPBACK_IFINDEX;
+	bool own, local, passing, looped = ctx->ingress_ifindex == LOOPBACK_IFINDEX;
 	u32 port = ctx->local_port;
 	u64 *whose;
 
@@ -109,14 +109,15 @@ int lookup(struct bpf_sk_lookup *ctx)
 	if (own && port == ZTUNNEL_DNS)
 		return drop(COUNT_DROPPED_GUARD, &conn);
 	/*
-	 * Only our mark brings a foreign destination over lo: it was dialled just before the pod began to leave, or
-	 * before the pause. Left to the stack it would reach the application's own listener.
+	 * Our mark brings a foreign destination over lo: it was dialled just before the pod began to leave, or before
+	 * the pause. Left to the stack it would reach the application's own listener.
 	 */
-	if (passes(pod))
-		return looped && !own && !local ? hand_to(ctx, &conn, ZTUNNEL_OUTBOUND) : SK_PASS;
+	passing = passes(pod);
+	if (passing && (own || local || !looped))
+		return SK_PASS;
 	if (local || (own && addr_is_own(pod, &conn.src)))
 		return SK_PASS;
-	if (pod->verdict != VERDICT_STEER)
+	if (!passing && pod->verdict != VERDICT_STEER)
 		return drop(COUNT_DROPPED_NOT_READY, &conn);
 	if (own && port == ZTUNNEL_HBONE)
 		return hand_to(ctx, &conn, ZTUNNEL_HBONE);
@@ -124,6 +125,9 @@ int lookup(struct bpf_sk_lookup *ctx)
 	if (!whose && own)
 		whose = bpf_map_lookup_elem(&exempt_probe, &conn);
 	if (whose) {
+		/* Not own, see above, but a wildcard listener of ztunnel's would have it: round again. */
+		if (is_ztunnel_port(port))
+			return drop(COUNT_DROPPED_LOOP, &conn);
 		if (*whose == ROLE_KUBELET)
 			*whose |= EXEMPT_MET;
 		count(COUNT_INBOUND_EXEMPT);

@@ -65,13 +65,25 @@ static __always_inline void register_listener(struct bpf_sock_ops *ctx, u64 netn
 	count(COUNT_LISTENERS);
 }
 
+/*
+ * A local route that belongs to no address (AnyIP), a rule or an address that the agent has not heard of yet
+ * turns ztunnel's own connection to elsewhere round to lo. The route was looked up just before this callback.
+ */
+static __always_inline bool comes_back(struct bpf_sock_ops *ctx)
+{
+	struct bpf_sock *known = ctx->sk;
+	struct sock *sk = known ? (struct sock *)bpf_skc_to_tcp_sock(known) : NULL;
+
+	return sk && BPF_CORE_READ(sk, sk_dst_cache, dev, ifindex) == LOOPBACK_IFINDEX;
+}
+
 /* ztunnel's connection to the application of that namespace, not one to elsewhere. */
 static __always_inline bool to_application(struct bpf_sock_ops *ctx, u64 netns, struct tuple *conn)
 {
 	struct pod *pod = bpf_map_lookup_elem(&netns_pod, &netns);
 
 	*conn = client_tuple(ctx, netns);
-	return pod && addr_is_own(pod, &conn->dst);
+	return pod && (addr_is_own(pod, &conn->dst) || comes_back(ctx));
 }
 
 /* Counted here: the lookup runs for a late segment of an ended connection too. */

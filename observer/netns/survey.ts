@@ -33,6 +33,11 @@ export async function survey(netns: Netns, preferred: readonly string[]): Promis
   }
 }
 
+/** Not scope "host": an address of that scope is one that the pod has given itself (`ip address add ... scope host`). */
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.')
+}
+
 /**
  * One address for each family: the one that the source names, else the first global one. Of all others only so many
  * that one pod leaves room for the next; first those that can be dialled without a scope.
@@ -41,7 +46,7 @@ export function podAddresses(
   addresses: readonly Address[],
   preferred: readonly string[]
 ): Pick<Surveyed, 'addresses' | 'unlisted'> {
-  const own = addresses.filter(({ scope }) => scope !== 'host')
+  const own = addresses.filter(({ address }) => !isLoopback(address))
   const choose = (family: Address['family']) => {
     const global = own.filter((each) => each.family === family && each.scope === 'global')
     return (global.find(({ address }) => preferred.includes(address)) ?? global[0])?.address

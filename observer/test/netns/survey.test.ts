@@ -29,6 +29,14 @@ describe('the addresses of a pod', () => {
     })
   })
 
+  it('are those of scope host too, but for the loopback', () => {
+    expect(podAddresses([...OWN, address('203.0.113.9', 'host')], []).addresses).toEqual({
+      ipv4: '10.0.0.1',
+      ipv6: 'fd00::1',
+      more: ['203.0.113.9']
+    })
+  })
+
   it('are further ones of every device, each once', () => {
     const all = [...OWN, address('fe80::1', 'link'), address('10.0.1.1'), address('fe80::1', 'link')]
     expect(podAddresses(all, [])).toEqual({
