@@ -20,6 +20,7 @@ import { NodeEntries } from '../maps/node-entries.ts'
 import type { PinPaths } from '../maps/pin-paths.ts'
 import { requireOnlyLayout } from '../maps/pinned-layout.ts'
 import { MORE_ADDRESSES, PodEntries } from '../maps/pod-entries.ts'
+import { PROBE_PORTS } from '../pods/pod.ts'
 import { withinReach } from '../processes/reach.ts'
 import type { Cgroup2, CgroupRoot } from '../processes/roots.ts'
 import type { ZtunnelInfo } from '../ztunnel/workload.ts'
@@ -80,7 +81,7 @@ export class KernelSide {
         listener: maxPods * 12,
         latest: maxPods * 4,
         seen_netns: maxPods * 2,
-        probe_port: maxPods * 4,
+        probe_port: maxPods * PROBE_PORTS,
         probe_stat: maxPods,
         exempt: maxConnections,
         exempt_probe: maxPods * 4,

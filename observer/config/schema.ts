@@ -90,7 +90,7 @@ export const schema = z.strictObject({
     exempt: flag(true, "Whether the kubelet's probes reach pods of the mesh past ztunnel."),
     cgroup: optionalPath("The cgroup that is the kubelet's alone. Unset: found by its process."),
     addresses: addresses(
-      "Only where the network translates the kubelet's address: from these, the ports that a pod's probes name are reached past ztunnel, by whoever has such an address."
+      "Only where the network translates the kubelet's address: from these, the ports that a pod's probes name (the lowest 32) are reached past ztunnel, by whoever has such an address."
     )
   }),
   dnsCapture: flag(

@@ -12,23 +12,33 @@ export interface PodSnapshot {
   /** Namespaces that have this address: as one of the pod's two, and as a further one. */
   readonly hosts: ReadonlyMap<string, bigint>
   readonly others: ReadonlyMap<bigint, ReadonlySet<string>>
+  /** Ports that the kubelet probes. */
+  readonly probed: ReadonlyMap<bigint, ReadonlySet<number>>
 }
 
-type Maps = Pick<KernelMaps, 'addr_netns' | 'cgroup_pod' | 'netns_pod' | 'own_addr' | 'pod_stat'>
+type Maps = Pick<
+  KernelMaps,
+  'addr_netns' | 'cgroup_pod' | 'netns_pod' | 'own_addr' | 'pod_stat' | 'probe_port'
+>
 
 export function podSnapshot(maps: Maps): PodSnapshot {
-  const others = new Map<bigint, Set<string>>()
-  for (const { netns, addr } of maps.own_addr.keys()) {
-    const known = others.get(netns) ?? new Set()
-    others.set(netns, known.add(addressKey(addr)))
-  }
   return {
     cgroups: new Map(maps.cgroup_pod.entries()),
     netns: new Map(maps.netns_pod.entries()),
     counted: new Set(maps.pod_stat.keys()),
     hosts: new Map(maps.addr_netns.entries().map(([addr, netns]) => [addressKey(addr), netns])),
-    others
+    others: byNetns(maps.own_addr.keys(), ({ addr }) => addressKey(addr)),
+    probed: byNetns(maps.probe_port.keys(), ({ port }) => port)
   }
+}
+
+function byNetns<K extends { readonly netns: bigint }, V>(
+  keys: readonly K[],
+  part: (key: K) => V
+): ReadonlyMap<bigint, ReadonlySet<V>> {
+  const parts = new Map<bigint, Set<V>>()
+  for (const key of keys) parts.set(key.netns, (parts.get(key.netns) ?? new Set()).add(part(key)))
+  return parts
 }
 
 /** Cheaper than text, and as distinct. */

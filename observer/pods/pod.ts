@@ -6,6 +6,9 @@ export type PodUid = string
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown'
 
+/** Of one pod: there is room for as many of each, so that none takes another's. */
+export const PROBE_PORTS = 32
+
 export interface Pod {
   readonly uid: PodUid
   readonly namespace: string
@@ -18,7 +21,7 @@ export interface Pod {
   readonly ips: readonly string[]
   readonly phase: PodPhase
   readonly runtimeClass: string | undefined
-  /** Ports that the kubelet dials, ascending. */
+  /** Ports that the kubelet dials, ascending; at most `PROBE_PORTS`. */
   readonly probePorts: readonly number[]
   /** Which version of the object this is; what is written to the API server is written over this one only. */
   readonly resourceVersion?: string | undefined

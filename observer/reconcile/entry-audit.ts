@@ -13,7 +13,10 @@ import type { Phase, PodState } from '../pods/state.ts'
 export interface Enrolled {
   readonly addresses: PodAddresses
   readonly traits: Traits
+  readonly probePorts: readonly number[]
 }
+
+const NOTHING: Enrolled = { addresses: NO_ADDRESSES, traits: NO_TRAITS, probePorts: [] }
 
 type Wanted = Pick<PodEntry, 'cgroup' | 'netns' | 'flags' | 'ip'>
 
@@ -31,14 +34,14 @@ export function wrongEntries(
 ): readonly string[] {
   const { cgroup, netns, verdict, phase } = state
   if (cgroup === undefined || verdict === 'none') return []
-  const { addresses, traits } = enrolled ?? { addresses: NO_ADDRESSES, traits: NO_TRAITS }
+  const { addresses, traits } = enrolled ?? NOTHING
   const wanted: Wanted = { cgroup: cgroup.id, netns: netns ?? 0n, ...placed(addresses, traits) }
-  const whole = verdict === 'steer' && enrolled !== undefined
+  const whole = verdict === 'steer' ? enrolled : undefined
   const compare = (map: string, entry: PodEntry): string[] => {
     const named = verdictName(entry.verdict)
     if (named === 'steer' && entry.netns === wanted.netns && AWAITING.has(phase)) return []
     if (named !== verdict) return [`${map} says ${named} instead of ${verdict}`]
-    return sameEntry(entry, wanted, whole) ? [] : [`${map} has another entry`]
+    return sameEntry(entry, wanted, whole !== undefined) ? [] : [`${map} has another entry`]
   }
   const own = found.cgroups.get(cgroup.id)
   const inside = netns === undefined ? undefined : found.netns.get(netns)
@@ -46,7 +49,7 @@ export function wrongEntries(
     ...(own === undefined ? ['cgroup_pod has no entry'] : compare('cgroup_pod', own)),
     ...(inside === undefined ? [] : compare('netns_pod', inside)),
     ...(inside === undefined && verdict === 'steer' ? ['netns_pod has no entry'] : []),
-    ...(whole && netns !== undefined ? wrongAddresses(netns, addresses, found) : [])
+    ...(whole === undefined || netns === undefined ? [] : wrongBeside(netns, whole, found))
   ]
 }
 
@@ -61,7 +64,12 @@ function sameEntry(entry: PodEntry, wanted: Wanted, whole: boolean): boolean {
   return entry.netns === wanted.netns && entry.flags === wanted.flags && sameIps
 }
 
-function wrongAddresses(netns: bigint, addresses: PodAddresses, found: PodSnapshot): readonly string[] {
+/** What else is kept of its namespace. */
+function wrongBeside(
+  netns: bigint,
+  { addresses, probePorts }: Enrolled,
+  found: PodSnapshot
+): readonly string[] {
   const key = (ip: string) => addressKey(addressOf(ip))
   const others = found.others.get(netns) ?? new Set()
   const further = new Set(addresses.more.map(key))
@@ -70,6 +78,11 @@ function wrongAddresses(netns: bigint, addresses: PodAddresses, found: PodSnapsh
     ...hosts.map((ip) => `addr_netns lacks ${ip}`),
     ...(further.isSubsetOf(others) ? [] : ['own_addr lacks an address']),
     ...(others.isSubsetOf(further) ? [] : ['own_addr has an address that the pod has not']),
+    ...(isSame(found.probed.get(netns), probePorts) ? [] : ['probe_port has other ports']),
     ...(found.counted.has(netns) ? [] : ['pod_stat has no entry'])
   ]
+}
+
+function isSame<T>(found: ReadonlySet<T> = new Set(), wanted: readonly T[]): boolean {
+  return found.symmetricDifference(new Set(wanted)).size === 0
 }

@@ -38,6 +38,13 @@ export class Listeners {
     )
   }
 
+  /** Those of ztunnels, told apart from any other ones by their cookies. */
+  registered(netns: bigint): string {
+    return PROXY_PORTS.flatMap((port) =>
+      [SLOT_ZTUNNEL, SLOT_UPGRADE].map((slot) => this.#map.get({ netns, port, slot }) ?? 'none')
+    ).join()
+  }
+
   /**
    * While no ztunnel listens, SYNs wait instead of being refused.
    * @returns the ports that had no such listener

@@ -2,6 +2,7 @@
 // Compares what the agent believes with the kernel, and mends it. What somebody else changed is counted as drift.
 
 import type { Logger } from 'pino'
+import { ztunnel_port } from '#contract'
 import { causeText } from '../errors/error.ts'
 import type { Lookups } from '../hooks/lookups.ts'
 import type { PodEntries } from '../maps/pod-entries.ts'
@@ -16,13 +17,14 @@ import type { Dwelling } from './enrolment.ts'
 import { wrongEntries } from './entry-audit.ts'
 import type { Listeners } from './listeners.ts'
 import { ProbeWatch } from './probe-watch.ts'
+import { ResolverWatch } from './resolver-watch.ts'
 
 export type AnyDrift = DriftKind | 'entry' | 'exemption' | 'lookup' | 'listener' | 'hook' | 'pin'
 
 export interface VerifierOptions {
   readonly entries: PodEntries
   readonly lookups: Lookups
-  readonly listeners: Pick<Listeners, 'missing' | 'park' | 'adopt'>
+  readonly listeners: Pick<Listeners, 'missing' | 'park' | 'adopt' | 'registered'>
   readonly dwelling: (uid: string) => Dwelling | undefined
   readonly surroundings: Surroundings
   /** Told of every verification: what cannot be mended. */
@@ -34,6 +36,7 @@ export class Verifier {
   readonly #options: VerifierOptions
   readonly #drift = new Map<AnyDrift, number>()
   readonly #probes = new ProbeWatch()
+  readonly #resolvers = new ResolverWatch()
 
   constructor(options: VerifierOptions) {
     this.#options = options
@@ -56,16 +59,19 @@ export class Verifier {
    * @throws NativeError EBPF_MAP_FULL
    */
   verifyEntries(state: PodState, found: PodSnapshot): void {
-    const { cgroup, netns, verdict, uid } = state
+    const { cgroup, netns, verdict, uid, pod } = state
     const dwelling = this.#options.dwelling(uid)
     const enrolled =
       dwelling === undefined || dwelling.leaving || dwelling.netns.cookie !== netns
         ? undefined
-        : { addresses: dwelling.netns.addresses, traits: dwelling.traits }
+        : { addresses: dwelling.netns.addresses, traits: dwelling.traits, probePorts: pod?.probePorts ?? [] }
     const wrong = wrongEntries(state, enrolled, found)
     if (wrong.length === 0 || cgroup === undefined || verdict === 'none') return
     const { entries } = this.#options
-    if (netns !== undefined && enrolled !== undefined) entries.rewriteNetns(netns, enrolled.addresses)
+    if (netns !== undefined && enrolled !== undefined) {
+      entries.rewriteNetns(netns, enrolled.addresses)
+      entries.writeProbes(netns, enrolled.probePorts)
+    }
     entries.write(cgroup.id, netns, verdict, enrolled?.addresses, enrolled?.traits)
     this.note('entry', wrong.join('; '), state)
   }
@@ -88,7 +94,9 @@ export class Verifier {
       this.#inspect(state, dwelling, found)
       await this.#verifyLookup(state, dwelling)
       if (!this.#stays(state, dwelling)) return false
-      return await this.#verifyListeners(state, dwelling)
+      if (!(await this.#verifyListeners(state, dwelling))) return false
+      await this.#verifyDns(state, dwelling)
+      return this.#stays(state, dwelling)
     } catch (error) {
       if (!this.#stays(state, dwelling)) return false
       const pod = state.pod === undefined ? undefined : podRef(state.pod)
@@ -143,5 +151,19 @@ export class Verifier {
     const pod = state.pod === undefined ? undefined : podRef(state.pod)
     log.warn({ pod, ports }, 'ztunnel does not listen in the pod: new connections wait')
     return false
+  }
+
+  /** While ztunnel is away its resolver stays asked: nobody else is to hear the pod's questions. */
+  async #verifyDns(state: PodState, dwelling: Dwelling): Promise<void> {
+    const { cgroup, membership, pod } = state
+    const { netns, traits } = dwelling
+    const { listeners, entries, log } = this.#options
+    if (cgroup === undefined || membership?.traits.dns !== true) return
+    if (!this.#resolvers.isDue(dwelling, listeners.registered(netns.cookie))) return
+    const dns = await netns.listensOn(ztunnel_port.ZTUNNEL_DNS)
+    if (dns === traits.dns || traits !== dwelling.traits || !this.#stays(state, dwelling)) return
+    dwelling.traits = { ...traits, dns }
+    entries.write(cgroup.id, netns.cookie, 'steer', netns.addresses, dwelling.traits)
+    log.info({ pod: pod && podRef(pod), dns }, 'ztunnel is another one: DNS is captured where it answers it')
   }
 }

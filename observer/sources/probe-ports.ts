@@ -2,6 +2,7 @@
 // Which ports of a pod the kubelet dials, by its specification: probes, and lifecycle hooks, which it sends too.
 
 import { z } from 'zod'
+import { PROBE_PORTS } from '../pods/pod.ts'
 
 const optional = <T extends z.ZodType>(type: T) => type.nullish().transform((value) => value ?? undefined)
 const port = optional(z.union([z.int(), z.string()]))
@@ -22,11 +23,11 @@ export const containersSchema = optional(z.array(container))
 
 type Container = z.output<typeof container>
 
-/** Ascending, each once; a name that no port has is left out. */
+/** Ascending, each once, the lowest if they are too many; a name that no port has is left out. */
 export function probePorts(containers: readonly Container[]): readonly number[] {
   const all = containers.flatMap((each) => dialled(each).map((asked) => portOf(asked, each)))
   const known = all.filter((each) => each !== undefined && each > 0 && each <= 65_535)
-  return [...new Set(known as number[])].toSorted((a, b) => a - b)
+  return [...new Set(known as number[])].toSorted((a, b) => a - b).slice(0, PROBE_PORTS)
 }
 
 function dialled({ livenessProbe, readinessProbe, startupProbe, lifecycle }: Container): (number | string)[] {

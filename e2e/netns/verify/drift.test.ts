@@ -5,6 +5,7 @@ import { unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { BpfObject, Link } from '#native'
+import { addressOf } from '../../../observer/maps/address.ts'
 import { eraseListeners } from '../setup/listeners.ts'
 import { FAMILIES, mesh } from '../setup/mesh.ts'
 import { endpoint, expectSteered } from '../setup/route.ts'
@@ -14,13 +15,13 @@ const PORT = 8080
 const OBJECTS = join(import.meta.dirname, '../../../build/kernel')
 
 const node = mesh({
-  enrolled: ['app'],
+  enrolled: [{ name: 'app', probe: PORT }],
   plain: ['plain'],
   outsiders: ['server'],
   agent: ({ prefix }) => ({
     config: {
       verifyInterval: '200ms',
-      kubelet: { cgroup: `/${prefix}/kubelet.service` },
+      kubelet: { cgroup: `/${prefix}/kubelet.service`, addresses: ['192.0.2.77', '2001:db8::77'] },
       metrics: { address: '127.0.0.1:0' }
     }
   })
@@ -97,6 +98,21 @@ const strangeAddress = async () => {
   map.set({ netns, addr: { word: [0, 0, 0xffff_0000, 0x0909_0909] } }, 1)
 }
 
+const strangePort = async () => {
+  const [, netns] = await identity()
+  using map = openMap(node.world, 'probe_port')
+  map.set({ netns, port: 22 }, { passed: 0n, from: { word: [0, 0, 0, 0] } })
+}
+
+/** Of whom probes may come from: one was named of each family. */
+function lostProber(family: (typeof FAMILIES)[number]): Row {
+  const broken = () => {
+    using map = openMap(node.world, 'node_addr')
+    map.delete(addressOf(family === 'ipv4' ? '192.0.2.77' : '2001:db8::77'))
+  }
+  return [`node_addr: the ${family} address is deleted`, 'entry', broken]
+}
+
 const VERDICT_PASS = 1
 
 const PROGRAMS = ['setsockopt', 'ztunnel_tcp', 'kubelet_tcp'].concat(
@@ -124,6 +140,9 @@ const KERNEL: readonly Row[] = [
   entry('own_addr', 'an address is deleted', undefined),
   ['own_addr: an address is added', 'entry', strangeAddress],
   entry('pod_stat', 'the entry is deleted', undefined),
+  entry('probe_port', 'a port is deleted', undefined),
+  ['probe_port: a port is added', 'entry', strangePort],
+  ...FAMILIES.map(lostProber),
   entry('settings', 'they are changed', (settings) => ({ ...settings, nested: 1, pod_level_max: 0 })),
   entry('mode', 'it is changed', () => 2),
   entry('role', 'ztunnel’s is taken away', () => ({ cgroup: 0n, level: 0, kind: 0 })),

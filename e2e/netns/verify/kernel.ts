@@ -17,9 +17,12 @@ const COMPARED = [
   'settings',
   'mode',
   'role',
-  'cgroup_root'
+  'cgroup_root',
+  'node_addr'
 ] as const
-export type MapName = (typeof COMPARED)[number] | 'pod_stat'
+/** What hooks count in, so that their keys alone can be compared. */
+const COUNTED = ['pod_stat', 'probe_port'] as const
+export type MapName = (typeof COMPARED)[number] | (typeof COUNTED)[number]
 
 export const TABLE = 5151
 export const SYSCTLS = ['net.ipv4.tcp_fwmark_accept', 'net.ipv4.fwmark_reflect', 'net.ipv6.fwmark_reflect']
@@ -99,7 +102,10 @@ export async function kernelOf(world: World, pods: readonly Pod[]): Promise<read
     using map = openMap(world, name)
     return map.entries().map(([key, value]) => `${name} ${text(key)}: ${text(value)}`)
   })
-  using counted = openMap(world, 'pod_stat')
+  const counted = COUNTED.flatMap((name) => {
+    using map = openMap(world, name)
+    return map.keys().map((key) => `${name} ${text(key)}`)
+  })
   const inPods = await Promise.all(
     pods.map(async (pod) => [
       ...(await routing(pod)),
@@ -109,7 +115,7 @@ export async function kernelOf(world: World, pods: readonly Pod[]): Promise<read
   )
   return [
     ...maps.toSorted(),
-    ...counted.keys().map((key) => `pod_stat ${text(key)}`),
+    ...counted.toSorted(),
     ...links(world),
     ...readdirSync(pinned(world, 'maps')),
     ...inPods.flat()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest'
-import { addressOf } from '../../maps/address.ts'
+import { addressOf, NO_ADDRESS } from '../../maps/address.ts'
 import { NO_ADDRESSES, PodEntries } from '../../maps/pod-entries.ts'
 import type { PodState } from '../../pods/state.ts'
 import { wrongEntries } from '../../reconcile/entry-audit.ts'
@@ -10,12 +10,13 @@ import { ADDRESSES } from './dwelling.ts'
 
 const TRAITS = { dns: true, bypassInbound: false }
 const STEERED = podState({ phase: 'verified', verdict: 'steer', cgroup: cgroup(), netns: NETNS })
-const ENROLLED = { addresses: ADDRESSES, traits: TRAITS }
+const ENROLLED = { addresses: ADDRESSES, traits: TRAITS, probePorts: [8080, 9090] }
 
 function written() {
   const maps = podMaps()
   const entries = new PodEntries(maps)
   entries.writeNetns(NETNS, NO_ADDRESSES, ADDRESSES)
+  entries.writeProbes(NETNS, ENROLLED.probePorts)
   entries.write(cgroup().id, NETNS, 'steer', ADDRESSES, TRAITS)
   return { maps, entries }
 }
@@ -42,6 +43,16 @@ describe('the entries of a steered pod', () => {
       'a further address was added',
       (maps) => maps.own_addr.set({ netns: NETNS, addr: addressOf('192.0.2.1') }, 1),
       'own_addr has an address that the pod has not'
+    ],
+    [
+      'a probed port is gone',
+      (maps) => maps.probe_port.delete({ netns: NETNS, port: 9090 }),
+      'probe_port has other ports'
+    ],
+    [
+      'a port was added that nobody probes',
+      (maps) => maps.probe_port.set({ netns: NETNS, port: 22 }, { passed: 0n, from: NO_ADDRESS }),
+      'probe_port has other ports'
     ],
     ['nothing counts for it', (maps) => maps.pod_stat.delete(NETNS), 'pod_stat has no entry']
   ])('are wrong when %s', (_, spoil, told) => {

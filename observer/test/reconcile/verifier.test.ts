@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import { pino } from 'pino'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Lookups } from '../../hooks/lookups.ts'
+import { NO_ADDRESS } from '../../maps/address.ts'
 import { NO_ADDRESSES, PodEntries } from '../../maps/pod-entries.ts'
+import { NO_TRAITS } from '../../membership/traits.ts'
+import type { PodState } from '../../pods/state.ts'
 import type { Dwelling } from '../../reconcile/enrolment.ts'
 import { Verifier } from '../../reconcile/verifier.ts'
 import { podMaps } from '../maps/memory-map.ts'
-import { cgroup, NETNS, pod, podState } from '../pods/pods.ts'
+import { cgroup, membership, NETNS, pod, podState } from '../pods/pods.ts'
 import { ADDRESSES, attachment, dwelling, FOUND } from './dwelling.ts'
 
 const STEERED = podState({ phase: 'enrolled', verdict: 'steer', pod: pod(), cgroup: cgroup(), netns: NETNS })
+const ASKING = { ...STEERED, membership: membership('in', { traits: { ...NO_TRAITS, dns: true } }) }
 const STEERING = { mark: 0x51c, mask: 0xfff, table: 5151, priority: 1, protocol: 151 }
 const MOVED = { ...ADDRESSES, ipv4: '10.0.0.2' }
 
@@ -23,7 +27,12 @@ function verifier(
   const entries = new PodEntries(maps)
   entries.writeNetns(NETNS, NO_ADDRESSES, ADDRESSES)
   entries.write(cgroup().id, NETNS, 'steer', ADDRESSES)
-  const listeners = { missing: () => [...missing], park: async () => [], adopt: async () => [] }
+  const listeners = {
+    missing: () => [...missing],
+    park: async () => [],
+    adopt: async () => [],
+    registered: () => '7'
+  }
   const load = async () => {
     onLoad()
     return { [Symbol.dispose]: () => void log.push('program closed') }
@@ -41,7 +50,7 @@ function verifier(
     onInspected: () => undefined,
     log: pino({ enabled: false })
   })
-  return { made, entries, listeners }
+  return { made, entries, listeners, maps }
 }
 
 describe('verifying an enrolled pod', () => {
@@ -109,6 +118,31 @@ describe('verifying an enrolled pod', () => {
     expect(await verifier(dwelling([]), [], missing).made.verify(STEERED)).toBe(false)
   })
 
+  it.each([
+    ['stops', true],
+    ['begins', false]
+  ])('%s to capture DNS when the next ztunnel does not answer it, or does', async (_, before) => {
+    const held = dwelling([], { listensOn: async () => !before })
+    held.traits = { dns: before, bypassInbound: true }
+    const { made, entries } = verifier(held)
+    expect(await made.verify(ASKING)).toBe(true)
+    expect(held.traits).toEqual({ dns: !before, bypassInbound: true })
+    expect(entries.readTraits(NETNS)).toEqual(held.traits)
+    expect(made.drift).toEqual({})
+  })
+
+  it.each<[string, PodState, readonly number[]]>([
+    ['while ztunnel is away', ASKING, [15001]],
+    ['of a pod that does not ask ztunnel', STEERED, []]
+  ])('decides nothing about DNS %s', async (_, state, missing) => {
+    const listensOn = vi.fn(async () => false)
+    const held = dwelling([], { listensOn })
+    held.traits = { dns: true, bypassInbound: false }
+    await verifier(held, [], missing).made.verify(state)
+    expect(listensOn).not.toHaveBeenCalled()
+    expect(held.traits.dns).toBe(true)
+  })
+
   it('fails no other when its namespace cannot be read', async () => {
     const { made } = verifier(dwelling([], { verify: () => Promise.reject(new Error('gone')) }))
     expect(await made.verify(STEERED)).toBe(false)
@@ -143,6 +177,25 @@ describe('verifying a verdict', () => {
     entries.write(cgroup().id, netns, verdict)
     made.verifyEntries(STEERED, entries.snapshot())
     expect(entries.read(cgroup().id)).toEqual({ verdict: 'steer', netns: NETNS })
+    expect(made.drift).toEqual({ entry: 1 })
+  })
+
+  it('puts back the ports that the kubelet probes, and keeps what was counted of the others', () => {
+    const { made, entries, maps } = verifier(dwelling([]))
+    const probed = { ...STEERED, pod: pod({ probePorts: [8080, 9090] }) }
+    const passed = { passed: 3n, from: NO_ADDRESS }
+    maps.probe_port.set({ netns: NETNS, port: 8080 }, passed)
+    maps.probe_port.set({ netns: NETNS, port: 22 }, passed)
+    made.verifyEntries(probed, entries.snapshot())
+    expect(maps.probe_port.entries()).toEqual([
+      [{ netns: NETNS, port: 8080 }, passed],
+      [
+        { netns: NETNS, port: 9090 },
+        { passed: 0n, from: NO_ADDRESS }
+      ]
+    ])
+    expect(made.drift).toEqual({ entry: 1 })
+    made.verifyEntries(probed, entries.snapshot())
     expect(made.drift).toEqual({ entry: 1 })
   })
 

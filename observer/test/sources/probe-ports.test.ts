@@ -36,6 +36,15 @@ describe('ports that the kubelet dials', () => {
       },
       [7, 9]
     ],
+    [
+      'at most 32, of however many containers',
+      {
+        containers: Array.from({ length: 40 }, (_, index) => ({
+          livenessProbe: { tcpSocket: { port: 100 - index } }
+        }))
+      },
+      Array.from({ length: 32 }, (_, index) => 61 + index)
+    ],
     ['of explicit nulls', { ...container({ livenessProbe: null, ports: null }), initContainers: null }, []]
   ])('%s', (_, spec, ports) => {
     expect(portsOf(spec)).toEqual(ports)
