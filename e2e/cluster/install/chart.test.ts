@@ -4,16 +4,18 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KubernetesObject, V1ConfigMap, V1DaemonSet } from '@kubernetes/client-node'
-import { describe, expect, it } from 'vitest'
-import { stringify } from 'yaml'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseAllDocuments, stringify } from 'yaml'
 import { plainManifests } from '../../../deploy/manifests/generate.ts'
 import { loadConfig } from '../../../observer/config/load.ts'
 import { run } from '../../world/running.ts'
 import { openScene } from '../scene.ts'
 import { tool } from '../tools/tools.ts'
+import { definePrometheusOperator } from './prometheus-operator.ts'
 import { agentOf, CHART, only, render, type Values } from './rendering.ts'
 
 const PROJECT = join(CHART, '../../..')
+const MANIFESTS = 'deploy/manifests/sluice.yaml'
 
 /** Kinds whose definitions a cluster has only with Prometheus Operator. */
 const OF_PROMETHEUS = ['PodMonitor', 'PrometheusRule']
@@ -78,6 +80,19 @@ const VARIATIONS: readonly (readonly [string, Values])[] = [
   ['no hook', { uninstall: { hook: false }, fullnameOverride: 'mesh' }]
 ]
 
+let forget: () => Promise<void>
+beforeAll(async () => {
+  forget = await definePrometheusOperator(scene.api)
+})
+afterAll(() => forget())
+
+/** What the API server would make of them, a line for each. @throws with what it refuses, an unknown field too */
+async function accepted(objects: readonly KubernetesObject[], namespace: string): Promise<string[]> {
+  const input = objects.map((object) => stringify(object)).join('---\n')
+  const how = ['--dry-run=server', '--validate=strict', '--namespace', namespace, '-f', '-']
+  return (await scene.kubectl.must(['apply', ...how], input)).trim().split('\n')
+}
+
 describe.each(VARIATIONS)('the chart with %s', (_, values) => {
   it('is what Helm finds no fault with', async () => {
     const linted = await run([tool('helm'), 'lint', '--strict', CHART, '--values', '-'], {
@@ -88,13 +103,7 @@ describe.each(VARIATIONS)('the chart with %s', (_, values) => {
 
   it('is accepted by the API server', async () => {
     const objects = await render(values)
-    const known = objects.filter(({ kind = '' }) => !OF_PROMETHEUS.includes(kind))
-    const input = known.map((object) => stringify(object)).join('---\n')
-    const answer = await scene.kubectl.must(
-      ['apply', '--dry-run=server', '--validate=strict', '--namespace', 'default', '-f', '-'],
-      input
-    )
-    expect(answer.trim().split('\n')).toHaveLength(known.length)
+    expect(await accepted(objects, 'default')).toHaveLength(objects.length)
   })
 
   it('gives the agent a configuration that it takes', async () => {
@@ -178,6 +187,14 @@ describe('the alert rules', () => {
       expect(annotations.runbook_url).toBe(`${RUNBOOK}#${alert.toLowerCase()}`)
   })
 
+  it('would be refused with a field that there is not', async () => {
+    const objects = await render({ metrics: { prometheusRule: { enabled: true } } })
+    const { spec, ...rule } = only<PrometheusRule>(objects, 'PrometheusRule')
+    const [group] = spec.groups
+    const misspelt = { ...rule, spec: { groups: [{ ...group, rule: group?.rules }] } }
+    await expect(accepted([misspelt], 'default')).rejects.toThrow('unknown field "spec.groups[0].rule"')
+  })
+
   it.each(['sluice', 'mesh'])(
     'tell of agents that do not answer, by the job of the PodMonitor: %s',
     async (name) => {
@@ -204,6 +221,22 @@ interface Monitor {
 
 describe('the plain manifests', () => {
   it('are the chart’s', () => {
-    expect(readFileSync(join(PROJECT, 'deploy/manifests/sluice.yaml'), 'utf8')).toBe(plainManifests())
+    expect(readFileSync(join(PROJECT, MANIFESTS), 'utf8')).toBe(plainManifests())
+  })
+
+  it('are accepted by the API server as they are', async () => {
+    const text = readFileSync(join(PROJECT, MANIFESTS), 'utf8')
+    const documents = parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject | null)
+    const objects = documents.filter((object) => object !== null)
+    const [namespace] = objects
+    expect(namespace).toMatchObject({ kind: 'Namespace', metadata: { name: 'sluice-system' } })
+    // What a dry run would make does not exist for what comes after it.
+    const path = '/api/v1/namespaces/sluice-system'
+    const there = await scene.api.find(path)
+    if (there === undefined) await scene.api.ask('POST', '/api/v1/namespaces', namespace)
+    const told = await accepted(objects, 'sluice-system')
+    if (there === undefined) await scene.api.ask('DELETE', path)
+    expect(told).toHaveLength(objects.length)
+    expect(told[0]).toMatch(/^namespace\/sluice-system /)
   })
 })
