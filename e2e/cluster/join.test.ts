@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is in the mesh, and since when: labels, annotations, new pods.
 
-import type { CoreV1EventList } from '@kubernetes/client-node'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { TestNamespace } from './kube/namespace.ts'
 import type { Pod } from './kube/pod.ts'
 import { until } from './kube/until.ts'
 import { Carried } from './mesh/carried.ts'
+import { eventOf } from './mesh/events.ts'
 import { AMBIENT, MODE, REDIRECTION } from './mesh/names.ts'
 import { openScene } from './scene.ts'
 
@@ -14,22 +14,16 @@ const scene = openScene()
 
 const carried = new Carried(scene)
 let server: Pod
+let addresses: readonly string[]
 let address: string
 
 beforeAll(async () => {
   await scene.sluice.install()
   const outside = await scene.namespace('join-outside')
   server = await outside.run('server')
-  const [first = ''] = await server.addresses()
-  address = first
+  addresses = await server.addresses()
+  address = addresses[0] ?? ''
 })
-
-async function reasons(pod: Pod): Promise<(string | undefined)[]> {
-  const uid = (await pod.object())?.metadata?.uid
-  const path = `/api/v1/namespaces/${pod.namespace}/events?fieldSelector=involvedObject.uid%3D${uid}`
-  const { items } = await scene.api.ask<CoreV1EventList>('GET', path)
-  return items.filter(({ source }) => source?.component?.startsWith('sluice')).map(({ reason }) => reason)
-}
 
 describe('a namespace', () => {
   it('takes its running pods into the mesh when it is labelled, and out of it again', async () => {
@@ -50,18 +44,19 @@ describe('a namespace', () => {
     const inside = await namespace.create('inside')
     const out = await namespace.create('out', { annotations: { [AMBIENT]: 'false' } })
     const labelled = await namespace.create('labelled', { labels: { [MODE]: 'none' } })
+    const sidecar = await namespace.create('sidecar', { annotations: { 'sidecar.istio.io/status': '{}' } })
     const node = await namespace.create('node', {
       command: ['dial', 'pause'],
       spec: { hostNetwork: true }
     })
-    for (const pod of [inside, out, labelled, node]) await pod.untilReady()
+    for (const pod of [inside, out, labelled, sidecar, node]) await pod.untilReady()
     await carried.joined(inside)
-    for (const pod of [out, labelled, node]) {
+    for (const pod of [out, labelled, sidecar, node]) {
       const { state, reason } = await scene.sluice.untilPod(pod, ['outside'])
       expect({ state, reason }).toMatchObject({ state: 'outside' })
       expect(await carried.redirection(pod)).toBeUndefined()
     }
-    for (const pod of [out, labelled]) await carried.plain(pod, address)
+    for (const pod of [out, labelled, sidecar]) await carried.plain(pod, address)
   })
 })
 
@@ -77,19 +72,30 @@ describe('a pod', () => {
   it('joins by its annotation and leaves by taking it away', async () => {
     await pod.annotate(AMBIENT, 'true')
     await carried.joined(pod)
-    await carried.steered(pod, address)
+    for (const each of addresses) await carried.steered(pod, each)
     await pod.annotate(AMBIENT, null)
     await carried.left(pod)
-    await carried.plain(pod, address)
+    for (const each of addresses) await carried.plain(pod, each)
+  })
+
+  it('is dialled by its addresses, past ztunnel and through it', async () => {
+    const client = await namespace.run('client')
+    for (const own of await pod.addresses()) await carried.plain(client, own)
+    await pod.annotate(AMBIENT, 'true')
+    await carried.joined(pod)
+    for (const own of await pod.addresses()) await carried.reached(client, own)
+    await pod.annotate(AMBIENT, null)
+    await carried.left(pod)
   })
 
   it('tells in Events that it joined and left', async () => {
-    await until(
-      'events say so',
-      () => reasons(pod),
-      (seen) => seen.length >= 2
-    )
-    expect(await reasons(pod)).toEqual(expect.arrayContaining(['Joined', 'Left']))
+    const { type, message, source } = await eventOf(scene.api, pod, 'Joined')
+    expect({ type, message }).toEqual({ type: 'Normal', message: 'traffic is carried by ztunnel' })
+    expect(source?.host).toBe((await pod.object())?.spec?.nodeName)
+    expect(await eventOf(scene.api, pod, 'Left')).toMatchObject({
+      type: 'Normal',
+      message: 'nothing asks for the mesh'
+    })
   })
 
   it('leaves by "disabled" in the redirection annotation, which stays as the user wrote it', async () => {

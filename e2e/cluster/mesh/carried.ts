@@ -5,7 +5,7 @@ import { expect } from 'vitest'
 import type { Pod } from '../kube/pod.ts'
 import type { Patience } from '../kube/until.ts'
 import type { ZtunnelLog } from './connections.ts'
-import { REDIRECTION } from './names.ts'
+import { endpoint, REDIRECTION } from './names.ts'
 import type { Sluice } from './sluice.ts'
 
 export class Carried {
@@ -35,7 +35,15 @@ export class Carried {
     const connected = await pod.connect(address, 8080)
     expect(connected).toMatchObject({ ok: true })
     const { local = '' } = connected
-    await this.#ztunnel.waitFor({ direction: 'outbound', src: local ?? '', dst: `${address}:8080` })
+    await this.#ztunnel.waitFor({ direction: 'outbound', src: local ?? '', dst: endpoint(address, 8080) })
+  }
+
+  /** Dials a pod of the mesh, and finds the same connection in ztunnel's log on its way in. */
+  async reached(client: Pod, address: string): Promise<void> {
+    const connected = await client.connect(address, 8080)
+    expect(connected).toMatchObject({ ok: true, ended: 'line' })
+    const { local = '' } = connected
+    await this.#ztunnel.waitFor({ direction: 'inbound', src: local ?? '', dst: endpoint(address, 8080) })
   }
 
   /** Dials a server, which sees the client's own port: nobody was between. */
