@@ -157,7 +157,7 @@ describe.skipIf(state === null)('a node of this machine', () => {
     const pod = await stays()
     await migrate.follow('All nodes')
     expect(await tracesOf(state, pod)).toEqual(NOTHING)
-    expect(await proxyPorts(state, pod)).toEqual([])
+    await expect.poll(() => proxyPorts(state, pod)).toEqual([])
     expect(await carried.redirection(pod)).toBeUndefined()
     await carried.plain(pod, address)
     expect(await scene.sluice.installed()).toBe(false)

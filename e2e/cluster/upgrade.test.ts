@@ -99,7 +99,7 @@ describe('an uninstall', () => {
     const { state } = scene
     for (const pod of [talker.pod, server]) {
       expect(await tracesOf(state, pod)).toEqual(NOTHING)
-      expect(await proxyPorts(state, pod)).toEqual([])
+      await expect.poll(() => proxyPorts(state, pod)).toEqual([])
     }
     // The kernel frees a program some time after the last that holds it.
     await expect.poll(() => loaded(programs)).toEqual([])

@@ -236,7 +236,7 @@ describe('an agent with an API server', () => {
     expect((await held.finished()).lines.at(-1)).toMatchObject({ event: 'held' })
     await ended
     expect(() => readdirSync(pins)).toThrow(/ENOENT/)
-    expect(await listening(pod)).toEqual([])
+    await expect.poll(() => listening(pod)).toEqual([])
     expect(await steered(pod)).toBe(false)
     await wire.stop()
     expect(wire.segments).not.toEqual([])
