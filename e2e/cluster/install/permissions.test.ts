@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { V1ClusterRole, V1DaemonSet, V1Role } from '@kubernetes/client-node'
 import { describe, expect, it } from 'vitest'
+import { loadConfig } from '../../../observer/config/load.ts'
 import { agentOf, CHART, only, podOf, render, type Values } from './rendering.ts'
 
 const PROJECT = join(CHART, '../../..')
@@ -71,6 +72,35 @@ describe('the agent’s pod', () => {
       only<V1DaemonSet>(await render(values), 'DaemonSet').spec?.template.metadata?.labels
     expect(await labels({})).not.toHaveProperty('k8s-app')
     expect(await labels({ istio: { untaint: true } })).toMatchObject({ 'k8s-app': 'istio-cni-node' })
+  })
+})
+
+describe('the agent’s place on a node', () => {
+  it('is there whatever its taints, and is the last to be evicted', async () => {
+    const { tolerations, priorityClassName } = podOf(await render({}))
+    expect(tolerations).toEqual([{ operator: 'Exists' }])
+    expect(priorityClassName).toBe('system-node-critical')
+  })
+
+  it('is reserved, and bounded in memory alone', async () => {
+    expect(agentOf(await render({})).resources).toEqual({
+      requests: { cpu: '50m', memory: '110Mi' },
+      limits: { memory: '256Mi' }
+    })
+  })
+
+  it('lasts on an uninstall until the pods have left', async () => {
+    const { drainTimeout } = loadConfig()
+    const { terminationGracePeriodSeconds = 0 } = podOf(await render({}))
+    expect(terminationGracePeriodSeconds * 1000).toBeGreaterThan(drainTimeout)
+  })
+
+  it('is asked whether it is ready, alive and has started, where it serves its metrics', async () => {
+    const { ports, readinessProbe, livenessProbe, startupProbe } = agentOf(await render({}))
+    expect(ports).toEqual([{ name: 'metrics', containerPort: 15014 }])
+    expect(readinessProbe?.httpGet).toEqual({ path: '/readyz', port: 'metrics' })
+    for (const probe of [livenessProbe, startupProbe])
+      expect(probe?.httpGet).toEqual({ path: '/livez', port: 'metrics' })
   })
 })
 
