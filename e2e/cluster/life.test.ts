@@ -4,12 +4,13 @@
 
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { V1PodList } from '@kubernetes/client-node'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { TestNamespace } from './kube/namespace.ts'
 import { appSpec, type Pod } from './kube/pod.ts'
 import { until } from './kube/until.ts'
 import { Carried } from './mesh/carried.ts'
-import { MODE } from './mesh/names.ts'
+import { AMBIENT, MODE, REDIRECTION } from './mesh/names.ts'
 import { staticPods } from './node/kubelet.ts'
 import { endSandbox } from './node/sandbox.ts'
 import { openScene } from './scene.ts'
@@ -49,6 +50,8 @@ describe('a pod of a StatefulSet', () => {
     await pod.remove()
     await pod.until('made again', ({ metadata }) => metadata?.uid !== former)
     await carried.joined(pod)
+    // A pod has joined before its containers are made.
+    await pod.untilReady()
     await carried.steered(pod, address)
   })
 })
@@ -80,7 +83,11 @@ describe('a Job', () => {
         template: {
           metadata: { labels: { app: 'once' } },
           spec: appSpec('once', {
-            command: ['dial', 'connect', address, '8080', '--each'],
+            command: [
+              'sh',
+              '-c',
+              `dial connect ${address} 8080 --each && until [ -e /tmp/end ]; do sleep 0.1; done`
+            ],
             spec: { restartPolicy: 'Never' }
           })
         }
@@ -88,22 +95,26 @@ describe('a Job', () => {
     })
     const path = `/api/v1/namespaces/${namespace.name}/pods?labelSelector=app%3Donce`
     const { items } = await until(
-      'the Job has completed',
-      () =>
-        scene.api.ask<{ items: { metadata: { name: string }; status: { phase: string } }[] }>('GET', path),
-      ({ items }) => items[0]?.status.phase === 'Succeeded'
+      'the Job has a pod',
+      () => scene.api.ask<V1PodList>('GET', path),
+      ({ items }) => items.length > 0
     )
-    const pod = namespace.pod(items[0]?.metadata.name ?? '')
+    const pod = namespace.pod(items[0]?.metadata?.name ?? '')
+    await carried.joined(pod)
+    await pod.untilReady()
+    await pod.exec(['touch', '/tmp/end'])
+    await pod.until('has completed', ({ status }) => status?.phase === 'Succeeded')
     const [connected = ''] = (await pod.log()).split('\n')
     const { local } = JSON.parse(connected) as { local: string }
     await scene.ztunnel.waitFor({ direction: 'outbound', src: local })
     const report = await until(
       'the agent has let go of it',
-      async () => (await scene.sluice.status()).pods.find(({ name }) => name === pod.name),
+      () => scene.sluice.report(pod),
       (found) => found === undefined || found.reason.includes('has ended'),
       { everyMs: 500 }
     )
     expect(['known', 'outside', undefined]).toContain(report?.state)
+    await pod.until('its annotation is gone', ({ metadata }) => !metadata?.annotations?.[REDIRECTION])
   })
 })
 
@@ -111,12 +122,14 @@ describe('a static pod', () => {
   it('joins by the annotation of its manifest', async ({ skip }) => {
     if (scene.state === null) return skip('its manifest is a file on the node')
     const file = join(staticPods(scene.state), 'static.json')
-    const metadata = { name: 'static', namespace: namespace.name, labels: { app: 'static' } }
+    const unlabelled = await scene.namespace('life-static')
+    const annotations = { [AMBIENT]: 'true' }
+    const metadata = { name: 'static', namespace: unlabelled.name, labels: { app: 'static' }, annotations }
     await writeFile(
       file,
       JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata, spec: appSpec('static') })
     )
-    const pod = namespace.pod(`static-${scene.state.node}`)
+    const pod = unlabelled.pod(`static-${scene.state.node}`)
     await pod.untilReady()
     await carried.joined(pod)
     await carried.steered(pod, address)
