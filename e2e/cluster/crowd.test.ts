@@ -30,7 +30,8 @@ describe(`a namespace of ${COUNT} pods`, () => {
     await namespace.label(MODE, 'ambient')
     await until('all pods have joined', pods, redirected('enabled'), { timeoutMs: 120_000 })
     const joined = performance.now() - labelledAt
-    const own = (await scene.sluice.status()).pods.filter((pod) => pod.namespace === namespace.name)
+    const own = await scene.sluice.pods(namespace.name)
+    expect(own).toHaveLength(COUNT)
     expect(own.every(({ state }) => state === 'enrolled' || state === 'verified')).toBe(true)
     const unlabelledAt = performance.now()
     await namespace.label(MODE, null)

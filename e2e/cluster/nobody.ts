@@ -34,7 +34,11 @@ export function openNobody(count: number): Nobody {
   }
   const api = () => new HttpsApi(there().credentials)
 
+  // Elsewhere somebody removes the pods of nodes that there are not.
+  const node = { metadata: { name: nodeName }, spec: { unschedulable: true } }
+
   beforeAll(async () => {
+    if (scene.state === null) await scene.api.ask('POST', '/api/v1/nodes', node)
     const credentials = await Credentials.open(scene.api.kubeconfig)
     const namespace = await scene.namespace(`${nodeName}-pods`)
     opened = { credentials, namespace }
@@ -50,6 +54,7 @@ export function openNobody(count: number): Nobody {
     if (opened === undefined) return
     opened.credentials.close()
     await scene.api.ask('DELETE', `${opened.namespace.path}/pods?gracePeriodSeconds=0`)
+    if (scene.state === null) await scene.api.ask('DELETE', `/api/v1/nodes/${nodeName}`)
   })
 
   return {

@@ -62,9 +62,7 @@ describe('the watches', () => {
     expect(await talker.expectCarried(before)).toBeGreaterThan(CUTS)
     await carried.left(changing)
     const late = await namespace.run('late')
-    await until('the agent knows all pods', async () =>
-      (await scene.sluice.status()).pods.some(({ name }) => name === late.name)
-    )
+    await until('the agent knows all pods', () => scene.sluice.report(late))
     await carried.joined(late)
     await carried.steered(late, address)
   })

@@ -13,7 +13,8 @@ import { type ClusterState, within } from '../node/state.ts'
 import { archive, type Image } from './image.ts'
 import type { TarEntry } from './tar.ts'
 
-export const APP_IMAGE = 'sluice.test/app:1'
+const OWN_APP_IMAGE = 'sluice.test/app:1'
+export const APP_IMAGE = process.env.TEST_APP_IMAGE || OWN_APP_IMAGE
 export const ZTUNNEL_IMAGE = 'sluice.test/ztunnel:1'
 
 const UNTIL = join(import.meta.dirname, '../../../build/e2e/until')
@@ -71,7 +72,11 @@ async function images(): Promise<Image[]> {
   }
   return [
     { name: PAUSE_IMAGE, entrypoint: ['/bin/dial', 'pause'], files: [...base, dial] },
-    { name: APP_IMAGE, entrypoint: ['/bin/sh'], files: [...base, user, dial, until, ...(await busybox())] },
+    {
+      name: OWN_APP_IMAGE,
+      entrypoint: ['/bin/sh'],
+      files: [...base, user, dial, until, ...(await busybox())]
+    },
     {
       name: ZTUNNEL_IMAGE,
       entrypoint: ['/bin/ztunnel'],

@@ -11,8 +11,17 @@ import { ARCHITECTURE } from './image.ts'
 
 const NAME = 'docker.io/library/sluice'
 
+/** Of the image on somebody else's cluster: "registry.example/sluice:0.1.0"; the node of this machine has the chart's. */
+const [REPOSITORY, TAG] = process.env.TEST_SLUICE_IMAGE?.split(/:(?=[^/:]+$)/) ?? []
+
 /** The same image by another name: what an upgrade rolls to. */
-export const NEXT_TAG = 'next'
+export const NEXT_TAG = process.env.TEST_NEXT_TAG || 'next'
+
+/** What the chart is told of the image. */
+export const IMAGE_VALUES: Readonly<Record<string, string>> = {
+  ...(REPOSITORY ? { 'image.repository': REPOSITORY } : {}),
+  ...(TAG ? { 'image.tag': TAG } : {})
+}
 
 /** @throws when the image has not been made. */
 export async function importSluice(state: ClusterState): Promise<void> {

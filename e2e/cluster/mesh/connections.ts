@@ -27,12 +27,13 @@ export class ZtunnelLog {
     return items.map(({ metadata }) => metadata?.name ?? '')
   }
 
+  /** Of every node's ztunnel. */
   async text(): Promise<string> {
-    const [name] = await this.#names()
-    return await this.#api.text('GET', `/api/v1/namespaces/${MESH_NAMESPACE}/pods/${name}/log`)
+    const paths = (await this.#names()).map((name) => `/api/v1/namespaces/${MESH_NAMESPACE}/pods/${name}/log`)
+    return (await Promise.all(paths.map((path) => this.#api.text('GET', path)))).join('\n')
   }
 
-  /** Connections so far, oldest first. */
+  /** Connections so far, a node's oldest first. */
   async connections(wanted: Wanted = { event: 'opened' }): Promise<Connection[]> {
     const lines = (await this.text()).split('\n').filter((line) => line.startsWith('{'))
     const parsed = lines.map((line) => JSON.parse(line) as Line)

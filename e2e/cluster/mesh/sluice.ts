@@ -2,8 +2,9 @@
 // Sluice, installed with its chart.
 
 import { join } from 'node:path'
-import type { V1PodList } from '@kubernetes/client-node'
+import type { V1Pod, V1PodList } from '@kubernetes/client-node'
 import type { PodReport, Report } from '../../world/agent.ts'
+import { IMAGE_VALUES } from '../images/sluice.ts'
 import type { Api } from '../kube/api.ts'
 import { CommandLine } from '../kube/kubectl.ts'
 import { isReady, Pod } from '../kube/pod.ts'
@@ -37,7 +38,8 @@ export class Sluice {
   async install(values: Values = {}): Promise<void> {
     const where = ['--namespace', SLUICE_NAMESPACE, '--create-namespace']
     const how = ['--install', '--reset-values', '--wait', '--timeout', '3m']
-    await this.#helm.must(['upgrade', RELEASE, CHART, ...where, ...how, ...settings(values)])
+    const all = settings({ ...IMAGE_VALUES, ...values })
+    await this.#helm.must(['upgrade', RELEASE, CHART, ...where, ...how, ...all])
   }
 
   async uninstall(): Promise<void> {
@@ -58,40 +60,58 @@ export class Sluice {
     return (await this.#kubectl.must(['get', kinds, ...all])).split('\n').filter(Boolean)
   }
 
-  /** The agent of the only node, or of one. */
-  async agent(): Promise<Pod> {
+  async #ready(): Promise<V1Pod[]> {
     const path = `/api/v1/namespaces/${SLUICE_NAMESPACE}/pods?labelSelector=app.kubernetes.io%2Fname%3Dsluice`
+    const { items } = await this.#api.ask<V1PodList>('GET', path)
+    return items.filter((pod) => isReady(pod) && pod.metadata?.deletionTimestamp === undefined)
+  }
+
+  /** The agent of a node; of any, unless one is named. */
+  async agent(nodeName?: string): Promise<Pod> {
     const ready = await until(
-      'an agent is ready',
-      async () => {
-        const { items } = await this.#api.ask<V1PodList>('GET', path)
-        return items.find((pod) => isReady(pod) && pod.metadata?.deletionTimestamp === undefined)
-      },
+      `an agent is ready on ${nodeName ?? 'a node'}`,
+      async () =>
+        (await this.#ready()).find(({ spec }) => nodeName === undefined || spec?.nodeName === nodeName),
       (pod) => pod !== undefined
     )
     return new Pod(this.#api, this.#kubectl, SLUICE_NAMESPACE, ready?.metadata?.name ?? '')
   }
 
-  /** `sluice status --json`, run in the agent's pod. */
-  async status(): Promise<Report> {
-    const agent = await this.agent()
+  /** `sluice status --json`, run in the pod of a node's agent. */
+  async status(nodeName?: string): Promise<Report> {
+    const agent = await this.agent(nodeName)
     // Exit code 1 is a report with a problem in it.
     const { stdout, stderr } = await agent.start(['sluice', 'status', '--json']).finished()
     if (!stdout.startsWith('{')) throw new Error(`sluice status: ${stderr}${stdout}`)
     return JSON.parse(stdout) as Report
   }
 
+  /** What every agent says of the pods of a namespace. */
+  async pods(namespace: string): Promise<PodReport[]> {
+    const nodes = (await this.#ready()).map(({ spec }) => spec?.nodeName)
+    const reports = await Promise.all(nodes.map((nodeName) => this.status(nodeName)))
+    return reports.flatMap(({ pods }) => pods).filter((pod) => pod.namespace === namespace)
+  }
+
+  /** What the agent of the pod's node says of it; undefined: the pod is on no node, or its agent has not heard of it. */
+  async report({ namespace, name }: Pick<Pod, 'namespace' | 'name'>): Promise<PodReport | undefined> {
+    const { spec } = (await this.#api.find<V1Pod>(`/api/v1/namespaces/${namespace}/pods/${name}`)) ?? {}
+    if (spec?.nodeName === undefined) return undefined
+    const { pods } = await this.status(spec.nodeName)
+    return pods.find((pod) => pod.name === name && pod.namespace === namespace)
+  }
+
   /** Asks until a pod is in one of these states; "enrolled" also stands for "verified". */
   async untilPod(
-    { namespace, name }: Pick<Pod, 'namespace' | 'name'>,
+    pod: Pick<Pod, 'namespace' | 'name'>,
     states: readonly string[],
     patience?: Patience
   ): Promise<PodReport> {
     const wanted = states.includes('enrolled') ? [...states, 'verified'] : states
     const found = await until(
-      `${namespace}/${name} is ${wanted.join(' or ')}`,
-      async () => (await this.status()).pods.find((pod) => pod.name === name && pod.namespace === namespace),
-      (pod) => wanted.includes(pod?.state ?? 'none'),
+      `${pod.namespace}/${pod.name} is ${wanted.join(' or ')}`,
+      () => this.report(pod),
+      (report) => wanted.includes(report?.state ?? 'none'),
       { everyMs: 200, ...patience }
     )
     return found as PodReport
