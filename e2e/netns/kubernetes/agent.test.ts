@@ -219,9 +219,12 @@ describe('an agent with an API server', () => {
     const echo = await peer.serve(ECHO, '--echo')
     const held = pod.startDial('connect', peer.ipv4, ECHO, '--hold')
     await held.waitForEvent('echo')
-    // At its start, at its end, at the start of the next.
+    // At its start, at its end, at the start of the next; again where an answer was late.
     await vi.waitFor(
-      () => expect(server.seen.filter(({ path }) => path.endsWith('/daemonsets/sluice'))).toHaveLength(3),
+      () => {
+        const asked = server.seen.filter(({ path }) => path.endsWith('/daemonsets/sluice'))
+        expect(asked.length).toBeGreaterThanOrEqual(3)
+      },
       { timeout: 20_000 }
     )
     server.remove(DAEMON_SETS, OWN)
