@@ -5,7 +5,7 @@
 
 E2E_CFLAGS := -std=gnu11 -O2 -g1 -static -Wall -Wextra -Wformat-security -Werror \
 	-Wno-format-truncation -Ie2e/world/dial
-E2E_BINARIES := build/e2e/dial build/e2e/ztunnel build/e2e/zds-driver build/e2e/zds-fuzz build/e2e/until build/e2e/programs build/e2e/spawn
+E2E_BINARIES := build/e2e/dial build/e2e/ztunnel build/e2e/zds-driver build/e2e/zds-fuzz build/e2e/until build/e2e/programs build/e2e/spawn build/e2e/loaded
 
 DIAL_SOURCES := $(wildcard e2e/world/dial/*.c)
 STAND_IN_SOURCES := $(wildcard e2e/ztunnel/*.c) $(addprefix e2e/world/dial/,line.c address.c question.c)
@@ -34,6 +34,11 @@ build/e2e/zds-fuzz: e2e/ztunnel/driver/zds-fuzz.c e2e/ztunnel/zds.c e2e/ztunnel/
 	mv $@.tmp $@
 
 build/e2e/until build/e2e/programs build/e2e/spawn: build/e2e/%: e2e/bench/%.c e2e/world/dial/line.c e2e/world/dial/address.c e2e/e2e.mk
+	@mkdir -p $(@D)
+	gcc $(E2E_CFLAGS) $(filter %.c,$^) -o $@.tmp
+	mv $@.tmp $@
+
+build/e2e/loaded: e2e/world/loaded.c e2e/e2e.mk
 	@mkdir -p $(@D)
 	gcc $(E2E_CFLAGS) $(filter %.c,$^) -o $@.tmp
 	mv $@.tmp $@

@@ -22,9 +22,11 @@ static __always_inline int refuse_with(int error, struct bpf_sock_addr *ctx, con
 				       enum counter reason, struct pod *pod)
 {
 	struct pod_stat *stat = pod ? stat_of(pod) : NULL;
-	struct refusal *refusal = begin_refusal(reason, bpf_get_netns_cookie(ctx));
+	u64 netns = bpf_get_netns_cookie(ctx);
+	struct refusal *refusal = begin_refusal(reason, pod ? pod->cgroup : netns);
 
 	if (refusal) {
+		refusal->netns = netns;
 		refusal->cgroup = pod ? pod->cgroup : 0;
 		refusal->peer = *dst;
 		barrier_var(ctx); /* of several refusals the compiler would share the port's address, see CTX_READ */

@@ -74,6 +74,7 @@ static __always_inline void tell(struct bpf_sock *sk, u64 netns)
 
 	if (!refusal)
 		return;
+	refusal->netns = netns;
 	if (sk->dst_port) {
 		refusal->peer = CTX_ADDR(sk, dst);
 		refusal->peer_port = bpf_ntohs(sk->dst_port);

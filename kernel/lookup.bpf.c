@@ -19,10 +19,11 @@ const volatile u64 lookup_netns = 0;
 
 static __always_inline void tell(enum counter reason, const struct tuple *conn)
 {
-	struct refusal *refusal = begin_refusal(reason, conn->netns);
+	struct refusal *refusal = begin_drop(reason, conn);
 
 	if (!refusal)
 		return;
+	refusal->netns = conn->netns;
 	refusal->peer = conn->src;
 	refusal->peer_port = bpf_ntohs(conn->sport);
 	refusal->dialled = conn->dst;

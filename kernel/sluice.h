@@ -208,7 +208,8 @@ struct event {
 
 enum refusal_limits {
 	COMMAND_NAME = 16,
-	REFUSALS_TOLD = 5,	/* a second, of each pod and reason */
+	REFUSALS_TOLD = 5,	/* a second, of each pod (inbound: pod and peer) and reason */
+	DROPS_TOLD = 100,	/* inbound, a second, of each pod and reason, from all peers */
 };
 
 /* What the ring buffer refusals carries: a connection, question or socket option that a hook refused. */

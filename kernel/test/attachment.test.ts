@@ -59,6 +59,21 @@ describe('an attachment', () => {
     await expect.poll(() => second.attachment.intact).toBe(false)
   })
 
+  it('that is pinned again by another instance of its program is intact', async () => {
+    const { path, ensure } = await attached()
+    const { attachment, program } = ensure(kernelObject('guard'))
+    unlinkSync(path)
+    const other = kernelObject('guard').program('setsockopt')
+    const attach = () => {
+      throw new Error('is attached')
+    }
+    expect(attachment.mend(other, attach)).toBe('unpinned')
+    expect(attachment.problem).toBeUndefined()
+    expect(programAt(path)).toBe(program.id)
+    expect(attachment.mend(other, attach)).toBeUndefined()
+    expect(attachment.problem).toBeUndefined()
+  })
+
   it('names the program and the place when it cannot be made', async () => {
     const { path, cgroup, ensure } = await attached()
     cgroup.remove()

@@ -234,7 +234,7 @@ export class Agent {
       refusals: this.#refused.recent,
       counters: () => this.#parts.kernel.counters(),
       beatAgeMs: performance.now() - this.#beatAt,
-      hookProblems: () => this.#parts.kernel.problems
+      hookProblems: () => [...this.#parts.kernel.problems, ...this.#reconciler.problems]
     }
   }
 

@@ -10,6 +10,7 @@ import type { Roster } from '../pods/roster.ts'
 import { isSteered } from '../pods/state.ts'
 import type { Verifier } from '../reconcile/verifier.ts'
 import type { KernelSide } from './kernel-side.ts'
+import { Visits } from './visits.ts'
 
 export interface PatrolOptions {
   readonly kernel: KernelSide
@@ -25,12 +26,14 @@ export interface PatrolOptions {
 
 export class Patrol {
   readonly #options: PatrolOptions
-  readonly #visiting = new Map<PodUid, 'once' | 'again'>()
+  readonly #visits: Visits
   #walking = false
   #closed = false
 
   constructor(options: PatrolOptions) {
     this.#options = options
+    const visit = (uid: PodUid) => this.#try(() => this.#verify(uid))
+    this.#visits = new Visits(visit, () => performance.now())
   }
 
   /** A round that is still under way is not joined by another. */
@@ -42,19 +45,9 @@ export class Patrol {
     })
   }
 
-  /** At once; a change during the visit is looked at in one more. */
+  /** At once, unless the pod is visited too often; a change during the visit is looked at in one more. */
   visit(uid: PodUid): void {
-    if (this.#closed) return
-    if (this.#visiting.has(uid)) {
-      this.#visiting.set(uid, 'again')
-      return
-    }
-    this.#visiting.set(uid, 'once')
-    void this.#verify(uid).finally(() => {
-      const again = this.#visiting.get(uid) === 'again'
-      this.#visiting.delete(uid)
-      if (again) this.visit(uid)
-    })
+    if (!this.#closed) void this.#visits.make(uid)
   }
 
   close(): void {
@@ -71,8 +64,10 @@ export class Patrol {
     await this.#try(() => this.#verifyEntries())
     await this.#try(() => this.#verifyRoom())
     for (const { uid } of roster.states.filter(isSteered)) {
-      if (!this.#closed) await this.#try(() => this.#verify(uid))
+      if (!this.#closed) await this.#visits.make(uid)
     }
+    this.#visits.tidy()
+    verifier.settle()
   }
 
   async #try(work: () => Promise<void> | void | undefined): Promise<void> {
@@ -98,7 +93,7 @@ export class Patrol {
 
   async #verify(uid: PodUid): Promise<void> {
     const state = this.#options.roster.find(uid)
-    if (state === undefined || !isSteered(state)) return
+    if (this.#closed || state === undefined || !isSteered(state)) return
     if (await this.#options.verifier.verify(state)) this.#options.onVerified(uid)
   }
 

@@ -3,7 +3,7 @@
 // place, without a moment in which nothing is attached.
 
 import { existsSync, statSync, unlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Link, NativeError, type Program } from '#native'
 import { SluiceError } from '../errors/error.ts'
 
@@ -88,17 +88,27 @@ export class Attachment {
     return this.fault === undefined
   }
 
+  /** Its fault in words; undefined: it has none. */
+  get problem(): string | undefined {
+    const { fault } = this
+    return fault === undefined ? undefined : `${basename(this.path)} is ${fault}`
+  }
+
   /**
    * Puts back what its fault says.
    * @param attach called when it is detached
+   * @returns the fault; undefined: there is none any more
    * @throws SluiceError SLUICE_ERR_HOOKS_ATTACH
    */
-  mend(program: Program, attach: () => Link): void {
+  mend(program: Program, attach: () => Link): Fault | undefined {
     try {
-      if (this.fault === 'replaced') this.#link.update(program)
-      if (this.fault === 'detached') this.#replace(attach())
+      const { fault } = this
+      if (fault === 'replaced') this.#link.update(program)
+      if (fault === 'detached') this.#replace(attach())
+      // Behind a link that was only unpinned is another instance of the program still.
+      if (fault === 'replaced' || fault === 'detached') this.#program = program.id
       if (!existsSync(this.path)) this.#link.pin(this.path)
-      this.#program = program.id
+      return fault
     } catch (error) {
       throw new SluiceError('SLUICE_ERR_HOOKS_ATTACH', { program: program.name, path: this.path }, error)
     }

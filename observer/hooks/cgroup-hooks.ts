@@ -102,7 +102,7 @@ export class CgroupHooks {
 
   /** Why pods are not served as they should be; none: every hook is where it belongs. */
   get problems(): readonly string[] {
-    const broken = this.#broken().map(({ attachment: { path, fault } }) => `${basename(path)} is ${fault}`)
+    const broken = this.#broken().flatMap(({ attachment }) => attachment.problem ?? [])
     return this.#roots.size === 0 ? ['no kubepods cgroup is known', ...broken] : broken
   }
 

@@ -44,6 +44,12 @@ export class Reconciler {
     return this.#dwellings.get(uid)
   }
 
+  /** Lookups that are not where they belong, until the next verification of their pods. */
+  get problems(): readonly string[] {
+    const staying = [...this.#dwellings.values()].filter(({ leaving }) => !leaving)
+    return staying.flatMap(({ lookup }) => lookup?.problem ?? [])
+  }
+
   /** The kernel told of a process of that pod. */
   saw(cgroup: bigint, pid: number): void {
     this.#entrance.saw(cgroup, pid)

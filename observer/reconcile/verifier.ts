@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { ztunnel_port } from '#contract'
 import { causeText } from '../errors/error.ts'
 import type { Lookups } from '../hooks/lookups.ts'
+import { PodJournal } from '../log/pod-journal.ts'
 import type { PodEntries } from '../maps/pod-entries.ts'
 import type { PodSnapshot } from '../maps/pod-snapshot.ts'
 import type { DriftKind } from '../netns/drift.ts'
@@ -37,9 +38,11 @@ export class Verifier {
   readonly #drift = new Map<AnyDrift, number>()
   readonly #probes = new ProbeWatch()
   readonly #resolvers = new ResolverWatch()
+  readonly #journal: PodJournal
 
   constructor(options: VerifierOptions) {
     this.#options = options
+    this.#journal = new PodJournal(options.log, () => performance.now())
   }
 
   /** What was found changed since the agent started, by kind. */
@@ -49,8 +52,18 @@ export class Verifier {
 
   note(kind: AnyDrift, what: string, state?: PodState, count = 1): void {
     this.#drift.set(kind, (this.#drift.get(kind) ?? 0) + count)
-    const pod = state?.pod === undefined ? undefined : podRef(state.pod)
-    this.#options.log.warn({ pod, drift: kind, what }, 'drift was found and repaired')
+    const sentence = 'drift was found and repaired'
+    if (state === undefined) this.#options.log.warn({ drift: kind, what }, sentence)
+    else this.#warn(state, { drift: kind, what }, sentence)
+  }
+
+  /** Tells how many lines about pods were too many to be logged. */
+  settle(): void {
+    this.#journal.settle()
+  }
+
+  #warn({ uid, pod }: PodState, fields: object, sentence: string): void {
+    this.#journal.warn(pod === undefined ? uid : podRef(pod), fields, sentence)
   }
 
   /**
@@ -99,8 +112,7 @@ export class Verifier {
       return this.#stays(state, dwelling)
     } catch (error) {
       if (!this.#stays(state, dwelling)) return false
-      const pod = state.pod === undefined ? undefined : podRef(state.pod)
-      this.#options.log.warn({ pod, err: causeText(error) }, 'pod could not be verified')
+      this.#warn(state, { err: causeText(error) }, 'pod could not be verified')
       return false
     }
   }
@@ -123,8 +135,9 @@ export class Verifier {
     const { lookups } = this.#options
     using instance = await lookups.load(dwelling.netns.cookie)
     if (!this.#stays(state, dwelling)) return
-    dwelling.lookup?.mend(instance, () => instance.attachNetns(dwelling.netns.fd))
-    this.note('lookup', `listener lookup was ${fault}`, state)
+    const mended = dwelling.lookup?.mend(instance, () => instance.attachNetns(dwelling.netns.fd))
+    // An enrolment may have been quicker than the load: then there is nothing to mend.
+    if (mended !== undefined) this.note('lookup', `listener lookup was ${mended}`, state)
   }
 
   async #verifyAddresses(state: PodState, dwelling: Dwelling): Promise<void> {
@@ -141,15 +154,14 @@ export class Verifier {
   }
 
   async #verifyListeners(state: PodState, { netns }: Dwelling): Promise<boolean> {
-    const { listeners, log } = this.#options
+    const { listeners } = this.#options
     for (const port of await listeners.park(netns))
       this.note('listener', `parked listener for :${port}`, state)
     for (const port of await listeners.adopt(netns))
       this.note('listener', `ztunnel's listener on :${port}`, state)
     const ports = listeners.missing(netns.cookie)
     if (ports.length === 0) return true
-    const pod = state.pod === undefined ? undefined : podRef(state.pod)
-    log.warn({ pod, ports }, 'ztunnel does not listen in the pod: new connections wait')
+    this.#warn(state, { ports }, 'ztunnel does not listen in the pod: new connections wait')
     return false
   }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Logs who was refused what, so many lines a second and no more; of the rest it says how many there were.
+// Logs who was refused what, so many lines a second of each and no more; of the rest it says how many there were.
 
 import type { Logger } from 'pino'
 import type { RefusalEntry } from '../control/protocol.ts'
 import { endpointText, isRefusal, type Refusal } from './refusal.ts'
+import { type Culprit, Shares } from './shares.ts'
 
 export interface JournalOptions {
   readonly log: Pick<Logger, 'info' | 'warn'>
@@ -17,8 +18,8 @@ export interface JournalOptions {
   readonly flush: () => void
 }
 
-const LINES_A_SECOND = 20
 const RECENT = 10
+const RECENT_OF_ONE = 3
 /** Part of a pod's life or of ztunnel's restart, not somebody's attempt. */
 const EXPECTED: ReadonlySet<string> = new Set([
   'refused_unknown',
@@ -33,25 +34,29 @@ export class RefusalJournal {
   readonly #before: Readonly<Record<string, number>>
   readonly #told = new Map<string, number>()
   readonly #untold = new Map<string, number>()
-  #recent: readonly RefusalEntry[] = []
+  readonly #shares: Shares
+  #recent: readonly { readonly by: string; readonly entry: RefusalEntry }[] = []
   #heard = false
-  #second = Number.NaN
-  #lines = 0
 
   /** What was counted before is nobody's to tell. */
   constructor(options: JournalOptions) {
     this.#options = options
+    this.#shares = new Shares(options.now)
     this.#before = options.counters()
   }
 
-  /** The latest that were told, the latest first. */
+  /** The latest that were told, the latest first, and not all of one pod. */
   get recent(): readonly RefusalEntry[] {
-    return this.#recent
+    return this.#recent.map(({ entry }) => entry)
   }
 
   hear(refusals: readonly Refusal[]): void {
     this.#heard ||= refusals.length > 0
-    for (const refusal of refusals) if (this.#hasRoom()) this.#tell(refusal)
+    for (const refusal of refusals) {
+      const entry = this.#entryOf(refusal)
+      const culprit = culpritOf(entry, refusal)
+      if (this.#shares.take(culprit)) this.#tell(entry, culprit)
+    }
   }
 
   /**
@@ -74,21 +79,13 @@ export class RefusalJournal {
     return any
   }
 
-  #hasRoom(): boolean {
-    const second = Math.floor(this.#options.now() / 1000)
-    if (second !== this.#second) {
-      this.#second = second
-      this.#lines = 0
-    }
-    return this.#lines++ < LINES_A_SECOND
-  }
-
-  #tell(refusal: Refusal): void {
-    const { reason } = refusal
-    const entry = this.#entryOf(refusal)
-    this.#told.set(reason, (this.#told.get(reason) ?? 0) + 1)
-    this.#recent = [entry, ...this.#recent].slice(0, RECENT)
+  #tell(entry: RefusalEntry, { name: by }: Culprit): void {
     const { at: _, ...fields } = entry
+    const { reason } = entry
+    this.#told.set(reason, (this.#told.get(reason) ?? 0) + 1)
+    const former = this.#recent.filter((each) => each.by === by).slice(0, RECENT_OF_ONE - 1)
+    const kept = this.#recent.filter((each) => each.by !== by || former.includes(each))
+    this.#recent = [{ by, entry }, ...kept].slice(0, RECENT)
     this.#options.log[levelOf(reason)](fields, 'refused')
   }
 
@@ -107,6 +104,16 @@ export class RefusalJournal {
       ...process
     }
   }
+}
+
+/**
+ * Who tried: the pod, or of what comes from outside the peer. Inbound is apart: a source address may be forged, and
+ * must not use up what the pod itself is told of.
+ */
+function culpritOf({ pod, peerPod, direction }: RefusalEntry, { peer }: Refusal): Culprit {
+  if (direction === 'outbound') return { name: `${pod ?? 'no pod'} dials`, stranger: pod === undefined }
+  const name = peerPod ?? peer?.address ?? 'nobody'
+  return { name: `${name} is dialling`, stranger: peerPod === undefined }
 }
 
 function levelOf(reason: string): 'info' | 'warn' {

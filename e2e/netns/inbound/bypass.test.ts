@@ -4,6 +4,7 @@ import { FAMILIES, type Family, mesh } from '../setup/mesh.ts'
 import { clientSeen, endpoint, expectPlain, expectSteered } from '../setup/route.ts'
 
 const PORT = 8080
+const CHANGES = 20
 const BYPASS = 'ambient.istio.io/bypass-inbound-capture'
 const VIRTUAL = 'istio.io/reroute-virtual-interfaces'
 
@@ -71,6 +72,21 @@ describe('with bypass-inbound-capture', () => {
       await app.annotate(BYPASS, null)
     }
   )
+})
+
+describe('a pod that is captured otherwise, again and again', () => {
+  it('is what somebody decided, and no drift', async () => {
+    const app = node.pod('app')
+    await node.agent.untilPod(app, 'verified')
+    const { drift } = await node.report()
+    for (const value of Array.from({ length: CHANGES }, (_, nth) => String(nth % 2 === 0))) {
+      await app.annotate(BYPASS, value)
+      await expect.poll(() => isBypassed('app', 'ipv4'), { interval: 10 }).toBe(value === 'true')
+    }
+    await app.annotate(BYPASS, null)
+    await node.agent.untilPod(app, 'verified')
+    expect((await node.report()).drift).toEqual(drift)
+  })
 })
 
 describe('with reroute-virtual-interfaces', () => {

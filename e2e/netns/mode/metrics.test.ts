@@ -4,18 +4,33 @@
 import { readdirSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { Link } from '#native'
 import { mountPoint } from '../../world/mounts.ts'
 import { JOIN, mesh } from '../setup/mesh.ts'
 import { linksOf } from '../setup/pinned.ts'
 
 const PORT = 8080
+const HOOKS = [
+  ...['connect', 'sendmsg', 'recvmsg', 'getpeername'].flatMap((name) => [`${name}4`, `${name}6`]),
+  ...['mkdir', 'rmdir', 'fork', 'exec', 'attach'].map((name) => `handle_${name}`),
+  'setsockopt',
+  'ztunnel_tcp',
+  'kubelet_tcp',
+  'lookup'
+]
 
 describe('an agent', () => {
   const node = mesh({
     enrolled: ['app'],
     plain: ['plain'],
     outsiders: ['peer'],
-    agent: { config: { metrics: { address: '127.0.0.1:0' }, verifyInterval: '1h' } },
+    agent: ({ prefix }) => ({
+      config: {
+        metrics: { address: '127.0.0.1:0' },
+        kubelet: { cgroup: `/${prefix}/kubelet.service` },
+        verifyInterval: '1h'
+      }
+    }),
     ztunnel: { standIn: true }
   })
 
@@ -82,17 +97,25 @@ describe('an agent', () => {
     expect(await get('/readyz')).toMatchObject({ status: 200 })
   })
 
-  it('is not ready while a hook is not what it was', async () => {
-    const name = linksOf(node.world).find((link) => link.startsWith('connect4@')) ?? ''
+  it('is not ready while any hook is not what it was, a pod’s lookup too', async () => {
+    for (const pod of node.world.pods.filter(({ name }) => name !== 'plain'))
+      await node.agent.untilPod(pod, 'verified')
     const pins = join(mountPoint('bpf'), node.world.prefix)
     const [version = ''] = readdirSync(pins)
-    unlinkSync(join(pins, version, 'links', name))
-    expect(await get('/readyz')).toMatchObject({
-      status: 503,
-      text: expect.stringContaining(`${name} is unpinned`)
-    })
-    await node.agent.restart()
-    expect(node.agent.running).toBe(true)
+    const names = linksOf(node.world)
+    expect(new Set(names.map((name) => name.split('@')[0]))).toEqual(new Set(HOOKS))
+    expect(names.filter((name) => name.startsWith('lookup@'))).toHaveLength(2)
+    for (const name of names) {
+      const path = join(pins, version, 'links', name)
+      using link = Link.openPinned(path)
+      unlinkSync(path)
+      expect(await get('/readyz')).toMatchObject({
+        status: 503,
+        text: expect.stringContaining(`${name} is unpinned`)
+      })
+      link.pin(path)
+      expect(await get('/readyz')).toMatchObject({ status: 200 })
+    }
   })
 
   it('logs what it is told to log, without a restart', async () => {

@@ -4,16 +4,15 @@
 import { existsSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { Link, SeqpacketServer } from '#native'
+import { BpfMap, Link, SeqpacketServer } from '#native'
 import { mountPoint } from '../../world/mounts.ts'
 import type { Pod } from '../../world/pod.ts'
-import { run } from '../../world/running.ts'
+import { must } from '../../world/running.ts'
 import { FAMILIES, mesh } from '../setup/mesh.ts'
 import { expectPlain } from '../setup/route.ts'
 
 const PORT = 8080
-/** Tells of a program by its id, or ends with 1 where there is none. */
-const PROGRAMS = join(import.meta.dirname, '../../../build/e2e/programs')
+const LOADED = join(import.meta.dirname, '../../../build/e2e/loaded')
 const SYSCTLS = ['net.ipv4.tcp_fwmark_accept', 'net.ipv4.fwmark_reflect', 'net.ipv6.fwmark_reflect']
 
 async function tracesIn(pod: Pod): Promise<string[]> {
@@ -36,13 +35,25 @@ function pinnedPrograms(links: string): number[] {
   })
 }
 
-async function isLoaded(program: number): Promise<boolean> {
-  const { code } = await run([PROGRAMS, String(program)], { input: '\n' })
-  return code === 0
+function pinnedMaps(maps: string): number[] {
+  return readdirSync(maps).map((name) => {
+    using map = BpfMap.openPinned(join(maps, name))
+    return map.info.id
+  })
+}
+
+/** Those of the ids that the kernel has. */
+async function loaded(kind: 'program' | 'map', ids: readonly number[]): Promise<number[]> {
+  const { stdout } = await must([LOADED, kind, ...ids.map(String)])
+  return stdout.split('\n').filter(Boolean).map(Number)
 }
 
 describe('cleanup', () => {
-  const node = mesh({ enrolled: ['app', 'other'], outsiders: ['peer'] })
+  const node = mesh({
+    enrolled: ['app', 'other'],
+    outsiders: ['peer'],
+    agent: ({ prefix }) => ({ config: { kubelet: { cgroup: `/${prefix}/kubelet.service` } } })
+  })
   const bystanders = mesh({ enrolled: ['bystander'] })
 
   it('finds what is in a pod whose lookup pin was lost, and leaves another agent’s pods alone', async () => {
@@ -50,10 +61,13 @@ describe('cleanup', () => {
     await peer.serve(PORT)
     await app.serve(PORT)
     const root = join(mountPoint('bpf'), node.world.prefix)
-    const links = join(root, readdirSync(root).find((name) => /^v\d+$/.test(name)) ?? '', 'links')
+    const version = join(root, readdirSync(root).find((name) => /^v\d+$/.test(name)) ?? '')
+    const links = join(version, 'links')
     await node.agent.kill9()
-    const programs = pinnedPrograms(links)
-    expect(await Promise.all(programs.map(isLoaded))).not.toContain(false)
+    expect(readdirSync(links).map((name) => name.split('@')[0])).toContain('kubelet_tcp')
+    const [programs, maps] = [pinnedPrograms(links), pinnedMaps(join(version, 'maps'))]
+    expect(await loaded('program', programs)).toEqual(programs)
+    expect(await loaded('map', maps)).toEqual(maps)
     unlinkSync(join(links, `lookup@${await app.cookie()}`))
     // Of a layout that this build does not know.
     mkdirSync(join(root, 'v99', 'links'), { recursive: true })
@@ -67,7 +81,8 @@ describe('cleanup', () => {
     for (const pod of [app, node.pod('other')]) expect(await tracesIn(pod)).toEqual([])
     expect(existsSync(root)).toBe(false)
     expect(existsSync(node.world.zdsSocket)).toBe(false)
-    await expect.poll(async () => (await Promise.all(programs.map(isLoaded))).includes(true)).toBe(false)
+    await expect.poll(() => loaded('program', programs)).toEqual([])
+    await expect.poll(() => loaded('map', maps)).toEqual([])
     for (const family of FAMILIES) {
       expectPlain(await app.connect(peer[family], PORT))
       expectPlain(await peer.connect(app[family], PORT))

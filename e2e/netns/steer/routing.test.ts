@@ -9,7 +9,7 @@ import { FAMILIES, type Family, mesh } from '../setup/mesh.ts'
 import { endpoint, expectPlain, expectSteered } from '../setup/route.ts'
 
 const PORT = 8080
-const ROUNDS = 10
+const ROUNDS = 4
 const VERSION = { ipv4: '-4', ipv6: '-6' } as const
 const LOSSES = {
   'the route': ['route flush table 5151'],
@@ -18,6 +18,9 @@ const LOSSES = {
   'both rules': ['rule del pref 1', 'rule del pref 2']
 } as const
 type Loss = keyof typeof LOSSES
+const CASES = FAMILIES.flatMap((family) =>
+  (Object.keys(LOSSES) as Loss[]).map((loss) => [family, loss] as const)
+)
 
 const node = mesh({ enrolled: ['app'], outsiders: ['server'], agent: { config: { verifyInterval: '1h' } } })
 let server: Server
@@ -64,9 +67,7 @@ describe('with no agent to repair it', () => {
 })
 
 describe('with an agent', () => {
-  it.each(
-    FAMILIES.flatMap((family) => (Object.keys(LOSSES) as Loss[]).map((loss) => [family, loss] as const))
-  )('it is put back, counted and told: %s, %s', async (family, loss) => {
+  it.each(CASES)('it is put back, counted and told: %s, %s', async (family, loss) => {
     const kind = loss === 'the route' ? 'route' : 'rule'
     const before = (await node.report()).drift[kind] ?? 0
     await lose(loss, family)
@@ -77,45 +78,56 @@ describe('with an agent', () => {
     await expectSteered(node, await dialled(family), { from: node.pod('app'), family, to })
   })
 
-  it.each(FAMILIES)('both rules are away for a moment only: %s', async (family) => {
-    const watched = node.pod('app').spawn(['ip', '-ts', VERSION[family], 'monitor', 'rule'])
-    await expect
-      .poll(async () => {
-        await lose('the rule that refuses', family)
-        return watched.stdout
-      })
-      .toMatch(/\] 2:/)
-    const there = () => node.pod('app').ip(VERSION[family], 'rule')
+  it.each(CASES)('it is back within 100 ms: %s, %s', async (family, loss) => {
+    const watched = node.pod('app').spawn(['ip', '-ts', VERSION[family], 'monitor', 'rule', 'route'])
+    const times = () => exposures(watched.stdout, LOSSES[loss].map(tells))
+    const there = async () => {
+      const shown = await Promise.all([
+        node.pod('app').ip(VERSION[family], 'rule'),
+        node.pod('app').ip(VERSION[family], 'route', 'show', 'table', '5151')
+      ])
+      return shown.join('')
+    }
     // Now and then the agent is quicker than the second deletion, and the pod was never without both.
-    for (let tried = 0; exposures(watched.stdout).length < ROUNDS && tried < 5 * ROUNDS; tried++) {
-      await expect.poll(there).toMatch(/^1:[\s\S]*^2:/m)
-      const batch = LOSSES['both rules'].join('\n')
-      await must(['ip', '-n', node.pod('app').netns, VERSION[family], '-batch', '-'], batch)
+    for (let tried = 0; times().length < ROUNDS && tried < 10 * ROUNDS; tried++) {
+      await expect.poll(there).toMatch(/^1:[\s\S]*^2:[\s\S]*^local /m)
+      await must(['ip', '-n', node.pod('app').netns, VERSION[family], '-batch', '-'], LOSSES[loss].join('\n'))
       await expect.poll(async () => (await dialled(family, '--timeout', 300)).ok).toBe(true)
     }
     await watched.stop()
-    const times = exposures(watched.stdout)
-    expect(times.length).toBeGreaterThanOrEqual(ROUNDS)
-    console.log(`${family}: both rules were away for ms: ${times.map((ms) => ms.toFixed(2)).join(' ')}`)
-    // By the netlink message: the next look at the pod would come after an hour.
-    expect(Math.max(...times)).toBeLessThan(10_000)
+    expect(times().length).toBeGreaterThanOrEqual(ROUNDS)
+    console.log(
+      `${family}: ${loss} away for ms: ${times()
+        .map((ms) => ms.toFixed(2))
+        .join(' ')}`
+    )
+    // By the netlink message: the next look at the pod would come after an hour. A busy machine makes some late.
+    expect(Math.min(...times())).toBeLessThan(100)
   })
 })
 
+/** What `ip monitor` says of what that command takes away. */
+function tells(command: string): RegExp {
+  const [, priority] = /^rule del pref (\d+)$/.exec(command) ?? []
+  return priority === undefined ? / table 5151\b/ : new RegExp(`^${priority}:`)
+}
+
 /**
- * How long both rules were away each time, in ms, once one is back.
- * @param text of `ip -ts monitor rule`: "[2026-11-22T05:00:00.123456] Deleted 1: from all fwmark ..."
+ * How long all these were away each time, in ms, once one is back.
+ * @param text of `ip -ts monitor`: "[2026-11-22T05:00:00.123456] Deleted 1: from all fwmark ..."
  */
-function exposures(text: string): number[] {
-  const there = new Set(['1', '2'])
+function exposures(text: string, things: readonly RegExp[]): number[] {
+  const away = new Set<number>()
   const times: number[] = []
   let gone: number | undefined
-  for (const [, time = '', deleted, rule = ''] of text.matchAll(/\[([^\]]+)\] (Deleted )?([12]):/g)) {
+  for (const [, time = '', deleted, what = ''] of text.matchAll(/^\[([^\]]+)\] ?(Deleted )?(.*)$/gm)) {
+    const thing = things.findIndex((each) => each.test(what))
+    if (thing < 0) continue
     const [seconds, fraction] = time.split('.')
     const at = Date.parse(`${seconds}Z`) + Number(`0.${fraction}`) * 1000
-    if (deleted) there.delete(rule)
-    else there.add(rule)
-    if (there.size === 0) gone = at
+    if (deleted) away.add(thing)
+    else away.delete(thing)
+    if (away.size === things.length) gone = at
     else if (gone !== undefined) {
       times.push(at - gone)
       gone = undefined

@@ -2,6 +2,8 @@
 // Who is refused is told with the peer; whoever is refused in a loop fills no log.
 
 import { describe, expect, it } from 'vitest'
+import { DIAL } from '../../world/place.ts'
+import type { Pod } from '../../world/pod.ts'
 import type { Line } from '../../world/running.ts'
 import { FAMILIES, mesh } from '../setup/mesh.ts'
 import { endpoint } from '../setup/route.ts'
@@ -66,6 +68,49 @@ describe('10,000 refusals', () => {
       since().reduce((all, line) => all + (isRefusal(line) ? 1 : Number(line.suppressed ?? 0)), 0)
     await expect.poll(sum, { timeout: 60_000 }).toBe(MANY + 1)
     expect(since().filter(isRefusal).length).toBeLessThanOrEqual(TOLD_A_SECOND * (seconds + 2) + 1)
+  })
+})
+
+describe('a pod that is refused for every reason, from a namespace for each connection too', () => {
+  const DIALS = 10
+  const ENDLESS = ['--count', 1_000_000, '--no-data', '--interval', 5]
+
+  it.each(FAMILIES)('hides no other that dials the same pod: %s', async (family) => {
+    const [app, busy, plain] = ['app', 'busy', 'plain'].map((name) => node.pod(name)) as [Pod, Pod, Pod]
+    const nested = `while :; do unshare --net ${DIAL} connect ${plain[family]} 80 --no-data --timeout 50; done`
+    const loops = [
+      busy.startDial('connect', LINK_LOCAL, 85, ...ENDLESS),
+      ...[15001, 15006].map((port) =>
+        busy.startDial('connect', app[family], port, ...ENDLESS, '--timeout', 10)
+      ),
+      busy.startDial('connect', busy[family], 15001, ...ENDLESS),
+      ...[1, 2, 3].map(() => busy.spawn(['sh', '-c', nested]))
+    ]
+    try {
+      const by = (name: string, reason: string) => (line: Line) =>
+        isRefusal(line) &&
+        line.reason === reason &&
+        (line.direction === 'inbound' ? line.peerPod : line.pod) === `default/${name}`
+      for (const reason of ['refused_link_local', 'dropped_guard', 'refused_nested'])
+        await node.agent.waitForLog(by('busy', reason))
+      const dialled = endpoint(app[family], 15006)
+      for (let dial = 0; dial < DIALS; dial++) {
+        const before = node.agent.log.length
+        // One SYN, and none again.
+        await plain.connect(app[family], 15006, '--timeout', 200)
+        const told = () =>
+          node.agent.log
+            .slice(before)
+            .some((line) => by('plain', 'dropped_guard')(line) && line.dialled === dialled)
+        await expect.poll(told, { message: `dial ${dial}` }).toBe(true)
+      }
+      await app.connect(LINK_LOCAL, 86)
+      await node.agent.waitForLog(
+        (line) => isRefusal(line) && line.peer === '[fe80::1234]:86' && line.pod === 'default/app'
+      )
+    } finally {
+      await Promise.all(loops.map((loop) => loop.stop('SIGKILL')))
+    }
   })
 })
 

@@ -24,6 +24,7 @@ function patrolled({ states = [STEERED], mended = [], overflow = 0n, entry = 'he
   const gates: (() => void)[] = []
   const verifier = {
     note: (kind: string) => void log.push(`drift ${kind}`),
+    settle: () => undefined,
     verifyEntries: ({ uid }: PodState) => void log.push(`entry ${uid}`),
     verify: ({ uid }: PodState) => {
       log.push(`verify ${uid}`)
@@ -70,6 +71,8 @@ describe('a visit', () => {
 
   it('is made once more, however often the pod changed meanwhile', async () => {
     const { patrol, log, open } = patrolled()
+    patrol.visit('u1')
+    await turn()
     for (let change = 0; change < 5; change++) patrol.visit('u1')
     await open()
     await open()
@@ -106,6 +109,17 @@ describe('a round', () => {
     await open()
     expect(log).toEqual(['entry u1', 'entry u2', 'verify u1', 'verified u1'])
     patrol.round()
+    await open()
+    expect(log.filter((line) => line === 'verify u1')).toHaveLength(2)
+  })
+
+  it('looks at no pod that is visited: both would put back the same', async () => {
+    const { patrol, log, open } = patrolled()
+    patrol.visit('u1')
+    patrol.round()
+    await turn()
+    expect(log.filter((line) => line === 'verify u1')).toHaveLength(1)
+    await open()
     await open()
     expect(log.filter((line) => line === 'verify u1')).toHaveLength(2)
   })

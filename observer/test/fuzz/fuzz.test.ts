@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// What comes from ztunnel and from the kernel, decoded a million times: FUZZ_SEED repeats a run.
+// What comes from ztunnel and from the kernel, decoded a million times and more: FUZZ_SEED repeats a run.
 
 import { readdirSync, readFileSync } from 'node:fs'
+import { isIPv4, isIPv6 } from 'node:net'
 import { join } from 'node:path'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type Event, event_kind } from '#contract'
+import { counter, type Event, event_kind, type Refusal } from '#contract'
 import { BpfObject, Layout, NativeError } from '#native'
 import { AckSchema, WorkloadResponseSchema, ZdsHelloSchema } from '#zds'
 import { SluiceError } from '../../errors/error.ts'
+import { addressOf, NO_ADDRESS } from '../../maps/address.ts'
 import { Kubepods } from '../../processes/kubepods.ts'
+import { endpointText, refusalOf } from '../../refusals/refusal.ts'
 import { decodeAnswer, decodeHello } from '../../ztunnel/bytes.ts'
 import { Dice, Mutations } from './mutation.ts'
 
-const INPUTS = 500_000
+const MANY = 1_000_000
 const TRANSCRIPTS = new URL('../../../e2e/ztunnel/transcript/', import.meta.url)
 const CONTRACT = join(import.meta.dirname, '../../../build/kernel/contract.bpf.o')
 
@@ -35,17 +38,18 @@ interface Fuzzed<T> {
   readonly isFaithful?: (value: T) => boolean
 }
 
-/** @returns how many were tried, and how many of them decoded */
+/** Decodes that many changes of what is valid. */
 function fuzz<T>(
+  inputs: number,
   valid: readonly Uint8Array[],
   { decode, isTyped, encode, isFaithful = () => true }: Fuzzed<T>
 ) {
   const dice = new Dice()
   const mutations = new Mutations(dice, valid)
-  const tally = { inputs: 0, decoded: 0 }
-  for (; tally.inputs < INPUTS; tally.inputs++) {
+  let decoded = 0
+  for (let nth = 0; nth < inputs; nth++) {
     const input = mutations.next()
-    const told = () => `FUZZ_SEED=${dice.seed}, input ${tally.inputs}: ${Buffer.from(input).toString('hex')}`
+    const told = () => `FUZZ_SEED=${dice.seed}, input ${nth}: ${Buffer.from(input).toString('hex')}`
     let value: T
     try {
       value = decode(input)
@@ -53,26 +57,21 @@ function fuzz<T>(
       if (!isTyped(error)) throw new Error(told(), { cause: error })
       continue
     }
-    tally.decoded += 1
+    decoded += 1
     // With nothing behind it: the same.
     if (!same(decode(Uint8Array.from(input)), value)) throw new Error(`reads past its end: ${told()}`)
     if (isFaithful(value) && !same(decode(encode(value)), value))
       throw new Error(`becomes another: ${told()}`)
   }
-  return tally
+  // Neither all nor none: the mutations stay close to what is valid.
+  expect(decoded).toBeGreaterThan(inputs / 100)
+  expect(decoded).toBeLessThan(inputs)
 }
 
 function same(one: unknown, other: unknown): boolean {
   const text = (value: unknown) =>
     JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `${part}n` : part))
   return text(one) === text(other)
-}
-
-function expectMany({ inputs, decoded }: { inputs: number; decoded: number }): void {
-  expect(inputs).toBe(INPUTS)
-  // Neither all nor none: the mutations stay close to what is valid.
-  expect(decoded).toBeGreaterThan(INPUTS / 100)
-  expect(decoded).toBeLessThan(INPUTS)
 }
 
 it('hellos and answers of ztunnel', { timeout: 300_000 }, () => {
@@ -95,14 +94,21 @@ it('hellos and answers of ztunnel', { timeout: 300_000 }, () => {
       create(WorkloadResponseSchema, { payload: { case: 'ack', value } })
     )
   }
-  expectMany(fuzz(valid, { decode: decodeHello, isTyped, encode: hello }))
-  expectMany(fuzz(valid, { decode: decodeAnswer, isTyped, encode: answer }))
+  fuzz(MANY / 2, valid, { decode: decodeHello, isTyped, encode: hello })
+  fuzz(MANY / 2, valid, { decode: decodeAnswer, isTyped, encode: answer })
 })
 
+function layoutOf(struct: 'event' | 'refusal'): Layout {
+  const type = BpfObject.describe(CONTRACT).types[struct]
+  if (type === undefined) throw new Error(`struct ${struct}: not in the contract`)
+  return new Layout(type)
+}
+
+const isWrongLength = (error: unknown) =>
+  error instanceof NativeError && error.code === 'SLUICE_NATIVE_EINVALID_ARGUMENT'
+
 it('events of the kernel', { timeout: 300_000 }, () => {
-  const { event } = BpfObject.describe(CONTRACT).types
-  if (event === undefined) throw new Error('struct event: not in the contract')
-  const layout = new Layout(event)
+  const layout = layoutOf('event')
   const names = [
     'pod0a1b2c3d-1111-2222-3333-444455556666',
     'kubepods-burstable-pod0a1b.slice',
@@ -131,13 +137,53 @@ it('events of the kernel', { timeout: 300_000 }, () => {
     kubepods.missed(told)
     return told
   }
-  expectMany(
-    fuzz(valid, {
-      decode,
-      isTyped: (error) => error instanceof NativeError && error.code === 'SLUICE_NATIVE_EINVALID_ARGUMENT',
-      encode: (value) => layout.encode(value),
-      // A name that is not UTF-8 is shown with replacements, which take more room.
-      isFaithful: ({ name }) => !name.includes('\ufffd')
-    })
-  )
+  fuzz(MANY, valid, {
+    decode,
+    isTyped: isWrongLength,
+    encode: (value) => layout.encode(value),
+    // A name that is not UTF-8 is shown with replacements, which take more room.
+    isFaithful: ({ name }) => !name.includes('\ufffd')
+  })
 })
+
+it('refusals of the kernel', { timeout: 300_000 }, () => {
+  const layout = layoutOf('refusal')
+  const ends = [NO_ADDRESS, addressOf('10.0.0.9'), addressOf('fd00::1'), addressOf('::ffff:10.0.0.9')]
+  const valid = Object.values(counter).flatMap((reason) =>
+    ends.map((peer, nth) =>
+      layout.encode({
+        time: 1n,
+        netns: 2n ** 63n,
+        cgroup: 5n,
+        peer,
+        dialled: ends[(nth + 1) % ends.length],
+        peer_port: 65_535,
+        dialled_port: 15_006,
+        reason,
+        pid: 4194304,
+        command: 'fünfzehn'
+      })
+    )
+  )
+  const decode = (bytes: Uint8Array) => {
+    const record = layout.decode(bytes) as Refusal
+    const { peer, dialled, reason } = refusalOf(record)
+    for (const end of [peer, dialled])
+      if (end !== undefined && !isEndpoint(endpointText(end))) throw new Error(end.address)
+    if (reason === '') throw new Error('no reason')
+    return record
+  }
+  const isFaithful = ({ command }: Refusal) => !command.includes('\ufffd')
+  fuzz(MANY / 10, valid, {
+    decode,
+    isTyped: isWrongLength,
+    encode: (value) => layout.encode(value),
+    isFaithful
+  })
+})
+
+/** "10.0.0.1:80" or "[fd00::1]:80" */
+function isEndpoint(text: string): boolean {
+  const [, v6, v4, port] = /^(?:\[([^\]]+)\]|([\d.]+)):(\d+)$/.exec(text) ?? []
+  return Number(port) < 65_536 && (v6 === undefined ? isIPv4(v4 ?? '') : isIPv6(v6))
+}

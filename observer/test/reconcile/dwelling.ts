@@ -45,7 +45,10 @@ export function attachment(log: string[], intact = true): Attachment {
   return {
     intact,
     fault: intact ? undefined : 'detached',
-    mend: () => void log.push('lookup mended'),
+    mend: () => {
+      log.push('lookup mended')
+      return intact ? undefined : 'detached'
+    },
     close: () => void log.push('lookup closed')
   } as unknown as Attachment
 }

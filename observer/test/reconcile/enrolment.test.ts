@@ -25,6 +25,21 @@ describe('an enrolment', () => {
     expect(dwelling.lookup).toBe(parts.lookups.attach.mock.results[0]?.value)
   })
 
+  it('that is repeated keeps the former lookup until the next is attached', async () => {
+    const { run, parts, dwelling } = enrolment('leave', 'steer')
+    const former = { close: vi.fn() }
+    dwelling.lookup = former as unknown as Dwelling['lookup']
+    const attach = parts.lookups.attach.getMockImplementation()
+    parts.lookups.attach.mockImplementation(() => {
+      expect(former.close).not.toHaveBeenCalled()
+      expect(dwelling.lookup).toBe(former)
+      return attach?.() ?? { close: vi.fn() }
+    })
+    await run()
+    expect(parts.lookups.attach).toHaveBeenCalledOnce()
+    expect(former.close).toHaveBeenCalledOnce()
+  })
+
   it.each([
     ['answers', true],
     ['does not answer', false]

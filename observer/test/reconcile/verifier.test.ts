@@ -91,6 +91,17 @@ describe('verifying an enrolled pod', () => {
     expect(log).toEqual([])
   })
 
+  it('counts no lookup that an enrolment put back while the program was loaded', async () => {
+    const log: string[] = []
+    const held = dwelling(log)
+    held.lookup = attachment(log, false)
+    const { made } = verifier(held, log, undefined, () => {
+      held.lookup = attachment(log)
+    })
+    expect(await made.verify(STEERED)).toBe(true)
+    expect(made.drift).toEqual({})
+  })
+
   it('attaches no lookup to a pod that left while it was loaded', async () => {
     const log: string[] = []
     const held = dwelling(log)

@@ -6,6 +6,11 @@ import type { Refusal } from '../../refusals/refusal.ts'
 
 const START = Date.parse('2026-01-02T03:04:05Z')
 
+const PODS = new Map([
+  [7n, 'shop/cart'],
+  [109n, 'shop/mallory']
+])
+
 function refusal(change: Partial<Refusal> = {}): Refusal {
   return {
     time: 1n,
@@ -34,7 +39,7 @@ class Scene {
     this.journal = new RefusalJournal({
       log: { info: log('info'), warn: log('warn') } as never,
       now: () => this.now,
-      podOf: ({ netns }) => (netns === 7n ? 'shop/cart' : undefined),
+      podOf: ({ netns }) => PODS.get(netns) ?? `shop/${netns}`,
       podAt: (address) => (address === '10.0.0.9' ? 'shop/mallory' : undefined),
       counters: () => ({ ...this.counters }),
       flush: () => this.journal.hear(this.late.splice(0))
@@ -118,14 +123,66 @@ describe('a refusal is logged', () => {
 })
 
 describe('many refusals', () => {
-  it('make twenty lines a second', () => {
+  it('make five lines a second of each pod, whatever the reason', () => {
     const scene = new Scene()
-    scene.refuse(1_000)
-    expect(scene.lines).toHaveLength(20)
+    for (const reason of ['refused_link_local', 'refused_nested', 'refused_setsockopt'])
+      scene.refuse(1_000, { reason })
+    expect(scene.lines).toHaveLength(5)
     scene.now += 1_000
     scene.refuse(1_000)
-    expect(scene.lines).toHaveLength(40)
-    expect(scene.journal.recent).toHaveLength(10)
+    expect(scene.lines).toHaveLength(10)
+    expect(scene.journal.recent).toHaveLength(3)
+  })
+
+  it('hide none of another pod, however many pods are refused', () => {
+    const scene = new Scene()
+    for (let netns = 100n; netns < 200n; netns++) scene.refuse(5, { netns })
+    const before = scene.lines.length
+    scene.refuse(1, { peer: { address: 'fe80::2', port: 1 } })
+    expect(scene.lines.slice(before)).toMatchObject([{ fields: { pod: 'shop/cart', peer: '[fe80::2]:1' } }])
+    // The first line of each, beyond the second's twenty.
+    expect(scene.lines).toHaveLength(20 + 96 + 1)
+  })
+
+  it('of pods that dial one pod are told of by who dials', () => {
+    const scene = new Scene()
+    const inbound = {
+      reason: 'dropped_guard',
+      dialled: { address: '10.0.0.1', port: 15_006 },
+      process: undefined
+    }
+    scene.refuse(100, { ...inbound, peer: { address: '10.0.0.9', port: 1 } })
+    scene.refuse(1, { ...inbound, peer: { address: '10.0.0.8', port: 1 } })
+    // Whoever forges the pod's address uses up none of what it is told of itself.
+    scene.refuse(1, { netns: 109n })
+    const peers = scene.lines.map(({ fields }) => fields.peerPod ?? fields.peer)
+    expect(peers).toEqual([...Array(5).fill('shop/mallory'), '10.0.0.8:1', '[fe80::1]:80'])
+  })
+
+  it('of strangers have twenty lines a second in all', () => {
+    const scene = new Scene()
+    for (let host = 0; host < 250; host++)
+      scene.refuse(1, {
+        reason: 'dropped_guard',
+        peer: { address: `192.0.2.${host}`, port: 1 },
+        dialled: { address: '10.0.0.1', port: 15_006 }
+      })
+    expect(scene.lines).toHaveLength(20)
+    scene.refuse(1)
+    expect(scene.lines).toHaveLength(21)
+  })
+
+  it('do not fill what the status shows', () => {
+    const scene = new Scene()
+    scene.refuse(1, { netns: 109n })
+    for (let second = 0; second < 60; second++) {
+      scene.now += 1_000
+      scene.refuse(100)
+    }
+    expect(scene.journal.recent.map(({ pod }) => pod)).toEqual([
+      ...Array(3).fill('shop/cart'),
+      'shop/mallory'
+    ])
   })
 
   it('are told of by their number, once', () => {
@@ -134,15 +191,15 @@ describe('many refusals', () => {
     scene.count('refused_link_local', 900)
     scene.count('steered', 50)
     expect(scene.journal.settle()).toBe(true)
-    expect(scene.lines.slice(20)).toEqual([
+    expect(scene.lines.slice(5)).toEqual([
       {
         level: 'warn',
-        fields: { reason: 'refused_link_local', suppressed: 980 },
+        fields: { reason: 'refused_link_local', suppressed: 995 },
         text: 'more was refused than was told of'
       }
     ])
     expect(scene.journal.settle()).toBe(false)
-    expect(scene.lines).toHaveLength(21)
+    expect(scene.lines).toHaveLength(6)
   })
 
   it('do not count twice when their record comes after their count', () => {
