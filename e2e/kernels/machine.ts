@@ -75,9 +75,10 @@ export async function boot({ kernel, initramfs, variables, minutes, console, tel
     const words = Object.entries(variables).map(([name, value]) => `${name}=${value}`)
     const options = {
       machine: 'q35,memory-backend=memory',
-      accel: 'tcg,thread=multi',
+      accel: 'tcg',
       cpu: 'max',
-      smp: '2',
+      // One: QEMU 7.2 breaks the guest's flags in cmpxchg16b where processors are emulated side by side.
+      smp: '1',
       m: MEMORY,
       object: `memory-backend-memfd,id=memory,size=${MEMORY},share=on`,
       kernel,
