@@ -77,9 +77,12 @@ describe('the source', () => {
     expect(follower.pods.filter(({ name }) => name === 'pod-3')).toHaveLength(1)
   })
 
-  it('lists again when the server has forgotten its version, and tells only what is new', async () => {
+  it('lists again when the server has forgotten its version, and tells only what is new', async ({
+    skip
+  }) => {
     // A young API server remembers everything; one that begins anew knows nothing of before.
-    if (nobody.scene.state !== null) await restartApiServer(nobody.scene.state)
+    if (nobody.scene.state === null) return skip('only a server that begins anew is sure to have forgotten')
+    await restartApiServer(nobody.scene.state)
     using follower = await nobody.follow(1)
     await nobody.scene.api.ask('PATCH', nobody.podPath('pod-4'), { metadata: { labels: { known: 'yes' } } })
     await follower.heard('label', (event) => event.kind === 'pod' && event.pod.labels.known === 'yes')
