@@ -75,10 +75,10 @@ export async function boot({ kernel, initramfs, variables, minutes, console, tel
     const words = Object.entries(variables).map(([name, value]) => `${name}=${value}`)
     const options = {
       machine: 'q35,memory-backend=memory',
-      accel: 'tcg',
-      cpu: 'max',
-      // One: QEMU 7.2 breaks the guest's flags in cmpxchg16b where processors are emulated side by side.
-      smp: '1',
+      accel: 'tcg,thread=multi',
+      // QEMU 7.2 gets the flags of cmpxchg16b wrong now and then, and 6.12 panics; kernels do without it.
+      cpu: 'max,-cx16',
+      smp: '2',
       m: MEMORY,
       object: `memory-backend-memfd,id=memory,size=${MEMORY},share=on`,
       kernel,
@@ -93,6 +93,7 @@ export async function boot({ kernel, initramfs, variables, minutes, console, tel
       stdio: ['ignore', 'pipe', 'pipe']
     })
     machine = spawned
+    const exited = once(spawned, 'exit')
     const written = createWriteStream(console)
     spawned.stderr.pipe(written, { end: false })
     let late = false
@@ -104,8 +105,8 @@ export async function boot({ kernel, initramfs, variables, minutes, console, tel
       written.write(`${line}\n`)
       tell(line)
     }
+    await exited
     clearTimeout(limit)
-    await stop(spawned)
     written.end()
     await once(written, 'finish')
     if (late) throw new Error(`it was not done within ${minutes} minutes`)
