@@ -51,6 +51,8 @@ async function main(reports: string): Promise<void> {
   for (const layer of plan.layers) {
     began = performance.now()
     const argv = [
+      // Its own first line would find whatever node the guest's PATH has.
+      process.execPath,
       'node_modules/.bin/vitest',
       'run',
       `--project=${layer}`,
