@@ -15,7 +15,7 @@ export async function measurePace(stage: Stage, crowd: Crowd): Promise<Section> 
   const { agent, pinned } = stage
   await crowd.end()
   await awaited(() => pinned.steered.length === 0 || undefined, 'no pod enrolled', 50)
-  await agent.until(({ pods }) => pods.every(({ state }) => state === 'listed'))
+  await agent.until(({ pods }) => pods.every(({ state }) => state === 'known'))
   const [cpu, began] = [cpuMs(agent.pid), performance.now()]
   for (let index = 0; index < crowd.size; index++) {
     await sleep(Math.max(0, began + (index * 1000) / STARTS_A_SECOND - performance.now()))
