@@ -51,12 +51,11 @@ describe('the DaemonSet question', () => {
       const uninstalled = await met()
       await nobody.scene.api.ask('DELETE', `${collection()}/${name}?propagationPolicy=${propagationPolicy}`)
       expect(await uninstalled.isUninstalled()).toBe(true)
-      await until('gone', async () => {
-        const left = await nobody.scene.api.find(`${collection()}/${name}`)
-        if (left !== undefined)
-          await nobody.scene.api.ask('PATCH', `${collection()}/${name}`, { metadata: { finalizers: null } })
-        return left === undefined
-      })
+      await until(
+        'gone',
+        () => nobody.scene.api.find(`${collection()}/${name}`),
+        (left) => left === undefined
+      )
     }
   )
 })

@@ -31,7 +31,9 @@ export function openScene(): Scene {
   })
   const namespace: Scene['namespace'] = async (name, about) => {
     const namespace = new TestNamespace(api, kubectl, name)
-    made.push(namespace)
+    // A test that is tried again finds what its first try has left.
+    if (made.some((earlier) => earlier.name === name)) await namespace.remove()
+    else made.push(namespace)
     await namespace.make(about)
     return namespace
   }
