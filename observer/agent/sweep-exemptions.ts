@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { exhaustMap, filter, interval, type Observable } from 'rxjs'
+import { EMPTY, exhaustMap, interval, type Observable } from 'rxjs'
 import { causeText } from '../errors/error.ts'
 import type { Roster } from '../pods/roster.ts'
 import { ExemptionSweep } from '../reconcile/exemptions.ts'
@@ -14,7 +14,7 @@ const NO_CONNECTIONS = new Uint8Array()
 /** It reads every exempt connection and every socket that may be one's: not in each round of the verification. */
 const ROUNDS = 6
 
-/** Also as soon as the verification finds that a connection had no room. */
+/** Also in each round of the verification before which a connection found no room. */
 export function sweepExemptions(
   { config, kernel, log }: AgentParts,
   roster: Roster,
@@ -43,9 +43,9 @@ export function sweepExemptions(
     unexempted = kernel.unexempted
     return unexempted > before
   }
+  // Asked only when a round can begin: what finds no room while one is under way is the next one's.
   return interval(config.verifyInterval).pipe(
-    filter((count) => hadNoRoom() || count % ROUNDS === ROUNDS - 1),
-    exhaustMap(round)
+    exhaustMap((count) => (hadNoRoom() || count % ROUNDS === ROUNDS - 1 ? round() : EMPTY))
   )
 }
 

@@ -9,11 +9,12 @@ import type { Roster } from '../../pods/roster.ts'
 import type { Reconciler } from '../../reconcile/reconciler.ts'
 import type { Verifier } from '../../reconcile/verifier.ts'
 import { MemoryMap } from '../maps/memory-map.ts'
+import { NETNS, podState } from '../pods/pods.ts'
 
 const INTERVAL = 5_000
-/** In no pod's namespace, so that no socket has it. */
+/** No socket has it. */
 const GONE: Tuple = {
-  netns: 7n,
+  netns: NETNS,
   src: addressOf('10.0.0.9'),
   dst: addressOf('10.0.0.1'),
   sport: 1,
@@ -25,7 +26,8 @@ function exemptMap() {
   return Object.assign(new MemoryMap<Tuple, bigint>(), { keyLayout })
 }
 
-function following() {
+/** @param connections of the pod in that namespace; undefined: it is no pod's */
+function following(connections?: () => Promise<Uint8Array>) {
   const maps = { exempt: exemptMap(), exempt_probe: exemptMap() }
   for (const map of Object.values(maps)) map.set(GONE, BigInt(role_kind.ROLE_ZTUNNEL))
   const kernel = { maps, unexempted: 4 }
@@ -33,8 +35,8 @@ function following() {
   const noted: unknown[] = []
   const sweep$ = sweepExemptions(
     parts as unknown as AgentParts,
-    { states: [] } as unknown as Roster,
-    {} as unknown as Reconciler,
+    { states: connections ? [podState({ netns: NETNS })] : [] } as unknown as Roster,
+    { dwelling: () => ({ netns: { cookie: NETNS, connections } }) } as unknown as Reconciler,
     { note: (kind: string) => void noted.push(kind) } as unknown as Verifier
   )
   sweep$.subscribe()
@@ -58,6 +60,18 @@ it('they are looked through in each round before which ztunnel’s connections f
   kernel.unexempted++
   await vi.advanceTimersByTimeAsync(INTERVAL)
   kernel.unexempted++
+  await vi.advanceTimersByTimeAsync(INTERVAL)
+  expect(left()).toEqual([0, 0])
+})
+
+it('they are looked through once more when there was no room while they were', async () => {
+  const { promise, resolve } = Promise.withResolvers<Uint8Array>()
+  const { kernel, left } = following(() => promise)
+  kernel.unexempted++
+  await vi.advanceTimersByTimeAsync(INTERVAL)
+  kernel.unexempted++
+  await vi.advanceTimersByTimeAsync(INTERVAL)
+  resolve(new Uint8Array())
   await vi.advanceTimersByTimeAsync(INTERVAL)
   expect(left()).toEqual([0, 0])
 })
