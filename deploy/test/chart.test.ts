@@ -67,6 +67,32 @@ describe('the chart', () => {
   })
 })
 
+describe('the Job that an uninstall begins with', () => {
+  const [, job = ''] = read('deploy/helm/sluice/templates/uninstall.yaml').split(/^kind: Job$/m)
+  const values = parse(readFileSync(join(CHART, 'values.yaml'), 'utf8')) as {
+    readonly priorityClassName: string
+    readonly uninstall: object
+  }
+
+  it('runs on a node that is drained or tainted, too', () => {
+    expect(job).toMatch(
+      /^ {6}\{\{- with \.Values\.uninstall\.tolerations \}\}\n {6}tolerations:\n {8}\{\{- toYaml \. /m
+    )
+    expect(values.uninstall).toMatchObject({ tolerations: [{ operator: 'Exists' }] })
+  })
+
+  it('runs on a node that is full, as the agent does', () => {
+    for (const text of [job, read('deploy/helm/sluice/templates/daemonset.yaml')])
+      expect(text).toMatch(/^ {6}priorityClassName: \{\{ \.Values\.priorityClassName \}\}$/m)
+    expect(values.priorityClassName).toBe('system-node-critical')
+  })
+
+  it('needs no node that nodeSelector names', () => {
+    expect(job).toContain('preferredDuringSchedulingIgnoredDuringExecution')
+    expect(job).not.toMatch(/^ +(nodeSelector|requiredDuring\w+):/m)
+  })
+})
+
 /** Where an expression is no PromQL. Grafana's interval stands for a duration. */
 function faultsOf(expression: string): string[] {
   const text = expression.replaceAll('$__rate_interval', '5m')
