@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Table from 'cli-table3'
+import { printable } from './printable.ts'
 
 export interface Style {
   /** Borders; without it columns are apart by spaces only, for grep and awk. */
@@ -44,9 +45,4 @@ function cellText(cell: Cell, { colours }: Style): string {
   return colours && cell.colour !== undefined
     ? `\x1b[${cell.colour}m${printable(cell.text)}\x1b[0m`
     : printable(cell.text)
-}
-
-/** Names come from manifests that others wrote: no control characters reach the terminal. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}+/gu, ' ')
 }

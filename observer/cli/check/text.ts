@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { printable } from '../printable.ts'
 import type { CheckReport, CheckStatus } from './result.ts'
 
 const SGR: Readonly<Record<CheckStatus, number>> = { ok: 32, degraded: 33, missing: 31, skipped: 2 }
@@ -20,7 +21,7 @@ export function checkText({ verdict, results }: CheckReport, colours: boolean): 
     const coloured = colours ? `\x1b[${SGR[status]}m${mark}\x1b[0m` : mark
     const indent = ' '.repeat(STATUS_WIDTH + 2)
     return [
-      `${coloured}  ${feature.padEnd(width)}  ${found}`,
+      `${coloured}  ${printable(feature).padEnd(width)}  ${printable(found)}`,
       ...(meaning === undefined ? [] : [`${indent}means: ${meaning}`]),
       ...(remedy === undefined ? [] : [`${indent}remedy: ${remedy}`])
     ]

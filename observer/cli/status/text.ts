@@ -2,6 +2,7 @@
 // `sluice status` for people: first who is at work, then the pods of the mesh, then the others.
 
 import type { PodState, PodStatus, RefusalEntry, StatusReport } from '../../control/protocol.ts'
+import { printable } from '../printable.ts'
 import { type Style, table } from '../table.ts'
 import { ageText } from './age.ts'
 
@@ -72,7 +73,7 @@ function headText({ agent, mode, ztunnels, refusedZtunnels, version }: StatusRep
     lines.push('No ztunnel is connected: pods that join are held until one is.')
   if (refusedZtunnels > 0)
     lines.push(`Refused on the ZDS socket, because they are not ztunnel: ${refusedZtunnels}.`)
-  lines.push(...agent.problems.map((problem) => `Problem: ${problem}`))
+  lines.push(...agent.problems.map((problem) => `Problem: ${printable(problem)}`))
   return `${lines.join('\n')}\n`
 }
 
@@ -113,7 +114,7 @@ function stateCell({ state, conditions }: PodStatus): { text: string; colour: nu
 
 function conditionsText(pods: readonly PodStatus[]): string {
   const lines = pods.flatMap(({ namespace, name, conditions }) =>
-    conditions.map(({ kind, message }) => `${namespace}/${name}, ${kind}: ${message}.\n`)
+    conditions.map(({ kind, message }) => `${printable(`${namespace}/${name}, ${kind}: ${message}`)}.\n`)
   )
   return lines.join('')
 }

@@ -55,6 +55,13 @@ describe('probes', () => {
 })
 
 describe('the text', () => {
+  it('lets no control character of a process’s name through', () => {
+    const results = [
+      { family: 'capture', feature: 'pid 7 (\x1b[2J)', status: 'degraded', found: 'ISTIO_\x1b[2J' } as const
+    ]
+    expect(checkText({ verdict: 'degraded', results }, false)).not.toContain('\x1b')
+  })
+
   it('has a line for each feature, its meaning and remedy, and the verdict', () => {
     const text = checkText(
       {

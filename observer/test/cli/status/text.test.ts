@@ -81,6 +81,20 @@ describe('status', () => {
   it('lets no control character of a name through', () => {
     expect(statusText(report, plain, now)).not.toContain('\x1b')
   })
+
+  it('lets none through of what was found in a pod', () => {
+    const { agent, pods } = report
+    const conditions = [{ kind: 'routing', message: 'rule "1: from all iif \x1b[2J"' } as const]
+    const odd: StatusReport = {
+      ...report,
+      agent: agent.running ? { ...agent, problems: ['cgroup \x1b[2J'] } : agent,
+      pods: pods.map((pod) => ({ ...pod, conditions }))
+    }
+    const text = statusText(odd, plain, now)
+    expect(text).toContain('Problem: cgroup  [2J')
+    expect(text).toContain('shop/cart, routing: rule "1: from all iif  [2J".')
+    expect(text).not.toContain('\x1b')
+  })
 })
 
 describe('its exit code', () => {
