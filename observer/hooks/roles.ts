@@ -26,6 +26,8 @@ export class Roles {
   /** @throws SluiceError SLUICE_ERR_HOOKS_ROLES: no element is free */
   grant(name: RoleName, cgroup: RoleCgroup): void {
     const { id, level } = cgroup
+    // A node has one agent: what those before it were granted, in cgroups that are gone, would fill the map.
+    if (name === 'agent') this.#free(({ kind, cgroup: other }) => kind === KINDS.agent && other !== id)
     const elements = this.#elements()
     if (!isGranted(elements, name, cgroup)) {
       const free = elements.find(({ role }) => role.cgroup === 0n || role.cgroup === id)
@@ -45,8 +47,12 @@ export class Roles {
 
   /** Frees the elements of cgroups for which `exists` says no. */
   sweep(exists: (cgroup: bigint) => boolean): void {
+    this.#free(({ cgroup }) => !exists(cgroup))
+  }
+
+  #free(isOver: (role: Role) => boolean): void {
     for (const { index, role } of this.#elements()) {
-      if (role.cgroup === 0n || exists(role.cgroup)) continue
+      if (role.cgroup === 0n || !isOver(role)) continue
       this.#granted.delete(role.cgroup)
       this.#map.set(index, { cgroup: 0n, level: 0, kind: role_kind.ROLE_NONE })
     }

@@ -32,6 +32,17 @@ describe('roles', () => {
     expect(held(map)).toEqual([{ cgroup: 1n, level: 3, kind: role_kind.ROLE_ZTUNNEL }])
   })
 
+  it('of former agents are free for the next one, however many there were', () => {
+    const map = memoryMap('role')
+    new Roles(map).grant('ztunnel', { id: 1n, level: 4 })
+    const last = BigInt(2 * role_limits.ROLES)
+    for (let id = 2n; id <= last; id++) new Roles(map).grant('agent', { id, level: 3 })
+    expect(held(map)).toEqual([
+      { cgroup: 1n, level: 4, kind: role_kind.ROLE_ZTUNNEL },
+      { cgroup: last, level: 3, kind: role_kind.ROLE_AGENT }
+    ])
+  })
+
   it('are refused when none is free, and free again after a sweep', () => {
     const { map, roles } = granted()
     for (let id = 1n; id <= role_limits.ROLES; id++) roles.grant('ztunnel', { id, level: 3 })
