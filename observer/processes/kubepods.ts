@@ -127,8 +127,11 @@ function isCgroup(path: string, id: bigint): boolean {
   return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino === id
 }
 
-/** What is no cgroup of the kernel's counts as alive. */
+/** What is there and does not say counts as alive; it may go while it is asked. */
 function hasProcesses(path: string): boolean {
-  const events = join(path, 'cgroup.events')
-  return !existsSync(events) || !readFileSync(events, 'utf8').includes('populated 0')
+  try {
+    return !readFileSync(join(path, 'cgroup.events'), 'utf8').includes('populated 0')
+  } catch {
+    return existsSync(path)
+  }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A directory tree stands in for cgroup2: what is tested is which directory is which pod's.
 
-import { mkdirSync, mkdtempSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -85,6 +85,24 @@ describe('a scan', () => {
     rmdirSync(join(path, 'kubepods/podu1'))
     expect(await uids()).toEqual([{ kind: 'cgroup-gone', id: first }, 'u2'])
     expect(await uids()).toEqual(['u2'])
+  })
+})
+
+describe('a second cgroup with the name of a pod', () => {
+  it.each([
+    ['of which nobody can say whether processes are in it', 'directory', 'cgroup-rival'],
+    ['which has processes', 'populated 1\n', 'cgroup-rival'],
+    ['which has none any more', 'populated 0\n', 'cgroup-found']
+  ])('beside one %s: %s', async (_, events, told) => {
+    const { made, path, idOf } = await kubepods('kubepods/podu1')
+    await made.scan()
+    const file = join(path, 'kubepods/podu1/cgroup.events')
+    if (events === 'directory') mkdirSync(file)
+    else writeFileSync(file, events)
+    mkdirSync(join(path, 'kubepods/burstable/podu1'))
+    const cgroup = idOf('kubepods/burstable/podu1')
+    const fact = made.translate(event(EVENT_POD_ADDED, { cgroup, level: 3, name: 'podu1' }))
+    expect(fact?.kind).toBe(told)
   })
 })
 
