@@ -53,7 +53,7 @@ export class Agent {
   readonly #scans = new Subject<'events lost' | 'room'>()
   readonly #running = new Subscription()
   readonly #startedAt = Date.now()
-  #fail: (error: unknown) => void = () => undefined
+  readonly #failed = Promise.withResolvers<never>()
   #ztunnels: readonly ZtunnelInfo[] = []
   #control: ControlServer | undefined
   #eventsLost: number
@@ -66,9 +66,9 @@ export class Agent {
     const { config, log, kernel, node, listen } = parts
     const { steering, drainTimeout, establishedConnections, holdWarning } = config
     this.#parts = parts
-    this.failure = new Promise((_, reject) => {
-      this.#fail = reject
-    })
+    this.failure = this.#failed.promise
+    // It may come while the agent starts, and nobody waits for it yet.
+    this.failure.catch(() => undefined)
     this.#problems = new Problems(log)
     this.#eventsLost = kernel.eventsLost
     const policy = selectionPolicy(config, parts.identity)
@@ -171,7 +171,7 @@ export class Agent {
     const source$ = this.#problems.sift(source.events$)
     const facts$ = inTurn<Fact>(processes$, source$, this.#reconciler.answers$)
     this.#running.add(
-      facts$.subscribe({ next: (fact) => this.#hear(fact), error: (error) => this.#fail(error) })
+      facts$.subscribe({ next: (fact) => this.#hear(fact), error: (error) => this.#failed.reject(error) })
     )
     const sweep$ = sweepExemptions(this.#parts, this.#roster, this.#reconciler, this.#verifier)
     this.#running.add(merge(this.#refused.follow(), sweep$).subscribe())

@@ -92,6 +92,16 @@ describe('an agent on a machine that lacks something', () => {
     expect(await readdir(node.world.runDirectory)).not.toContain('sluice.sock')
   })
 
+  it('names the manifest directory that is not there', async () => {
+    const path = join(node.world.runDirectory, 'nowhere.yaml')
+    const manifest = { directory: join(node.world.runDirectory, 'nowhere') }
+    await writeFile(path, stringify({ ...node.world.agentConfig(), manifest }))
+    const { lines, code, stderr } = await run(['timeout', '10', SLUICE, 'agent', '--config', path])
+    expect(code, stderr).toBe(2)
+    expect(lines.at(-1)).toMatchObject({ level: 'fatal', err: { code: 'SLUICE_ERR_MANIFEST_DIRECTORY' } })
+    await node.agent.cli('cleanup')
+  })
+
   it.each([
     { dropped: '-bpf,-sys_admin', named: /CAP_BPF|CAP_SYS_ADMIN/ },
     { dropped: '-sys_admin', named: /CAP_SYS_ADMIN/ }
