@@ -73,7 +73,7 @@ function addCommands(add: Add): void {
   const agent = add(
     'agent',
     'Run the agent in the foreground until SIGTERM or SIGINT.\n\nPods stay steered after it has ended: `sluice cleanup` undoes that.',
-    'sudo sluice agent --manifest.directory ./pods --log.format text',
+    'sudo sluice agent --manifest.directory /srv/pods --log.format text',
     () => true
   )
   agent.does(async (config) => (await import('./agent.ts')).agentCommand(config))
