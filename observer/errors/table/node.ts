@@ -52,11 +52,11 @@ export const NODE_ERRORS = {
   },
   SLUICE_ERR_HOOKS_PERMISSION: {
     message: 'kernel object {file} may not be loaded',
-    remedy: 'run the agent as root with CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN'
+    remedy: 'run the agent as root with CAP_NET_ADMIN, CAP_SYS_ADMIN and CAP_SYS_PTRACE'
   },
   SLUICE_ERR_HOOKS_ROLES: {
     message: 'more than {limit} ztunnels and agents are registered',
-    remedy: 'end the ztunnels of former tests, or run sluice cleanup'
+    remedy: 'end those that the node does not need; sluice cleanup forgets those whose cgroups are gone'
   },
   SLUICE_ERR_KUBELET_PODS: {
     message: "cgroup {path}, said to be the kubelet's, is a pod's or holds pods",
