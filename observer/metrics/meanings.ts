@@ -55,10 +55,12 @@ export const CONNECTIONS = {
   dropped_assign: inbound('refused', 'assign')
 } as const satisfies Partial<Record<CounterName, ConnectionMeaning>>
 
-/** Those that a kernel function caused which should not fail; some of them are refusals as well. */
+/**
+ * Those that a kernel function caused which should not fail; some of them are refusals as well. What a pod can bring
+ * about by a question of its own (`refused_device`) is none: each is an alarm.
+ */
 export const FAILURES = {
   refused_mark: 'setsockopt_mark',
-  refused_device: 'setsockopt_device',
   refused_dns: 'socket_storage',
   dropped_assign: 'sk_assign',
   listener_failed: 'listener_map',

@@ -49,6 +49,15 @@ describe('a scrape', () => {
     expect((await scraper(factsOf)()).get(series)).toBe(value)
   })
 
+  it('counts what a pod’s own device made a hook refuse as refused, and as nobody’s failure', async () => {
+    const series = await scraper(() => factsOf({ counters: () => ({ refused_device: 3 }) }))()
+    const threes = [...series].flatMap(([name, value]) => (value === 3 ? [name] : []))
+    expect(threes).toContain(
+      'sluice_connections_total{direction="outbound",outcome="refused",reason="device"}'
+    )
+    expect(threes.filter((name) => /helper_failures|hook_actions/.test(name))).toEqual([])
+  })
+
   it('tells what is so now, and sums nothing up twice', async () => {
     let now = factsOf()
     const scrape = scraper(() => now)
