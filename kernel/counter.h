@@ -18,7 +18,7 @@ enum counter {
 	COUNT_REFUSED_OVERFLOW,
 	COUNT_REFUSED_NESTED,
 	COUNT_REFUSED_LINK_LOCAL,
-	COUNT_REFUSED_DEVICE,		/* bound to a device that the hook could not take off */
+	COUNT_REFUSED_DEVICE,		/* bound to a device that the hook could not take off in time */
 	COUNT_REFUSED_LOOPBACK,		/* bound to loopback, bound for elsewhere */
 	COUNT_REFUSED_DNS,		/* no memory to remember the server in */
 	COUNT_REFUSED_MARK,		/* the socket could not be marked */

@@ -26,10 +26,8 @@ typedef __u64 u64;
 
 enum {
 	AF_INET = 2,
-	AF_INET6 = 10,
 	IPPROTO_IP = 0,
 	IPPROTO_TCP = 6,
-	IPPROTO_UDP = 17,
 	IPPROTO_IPV6 = 41,
 	IPPROTO_MPTCP = 262,
 	SOL_SOCKET = 1,

@@ -63,13 +63,16 @@ static __always_inline bool enforces(void)
 	return true;
 }
 
-/* Whether UNKNOWN still holds: always in strict mode, else while the agent gives signs of life. */
+/*
+ * Whether UNKNOWN still holds: always in strict mode, else while the agent gives signs of life. One that comes
+ * between the two readings is later than this moment.
+ */
 static __always_inline bool unknown_holds(const struct settings *set)
 {
 	u32 zero = 0;
 	u64 *beat = bpf_map_lookup_elem(&heartbeat, &zero);
 
-	return set->strict || (beat && bpf_ktime_get_ns() - *beat < heartbeat_stale_ns);
+	return set->strict || (beat && bpf_ktime_get_ns() < *beat + heartbeat_stale_ns);
 }
 
 /* The component whose cgroup, or a cgroup below it, the calling task is in. */

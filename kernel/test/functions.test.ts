@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { hrtime } from 'node:process'
 import { describe, expect, it } from 'vitest'
 import type { Addr } from '#contract'
 import { addressOf, NO_ADDRESS } from '../../observer/maps/address.ts'
@@ -105,5 +106,23 @@ describe("a cgroup's name", () => {
   ])('%j names a pod: %s', (name, pod, kubepods) => {
     const result = run('names', 'parse', 'name_case', { name, pod: 9, kubepods: 9 })
     expect(result).toEqual({ name, pod: pod ? 1 : 0, kubepods })
+  })
+})
+
+describe('a pod that nobody has judged', () => {
+  const SECOND = 1_000_000_000n
+
+  it.each<[string, bigint, number, number]>([
+    ['is held', 0n, 0, 1],
+    ['is held by an agent that was heard 20 s ago', -20n, 0, 1],
+    ['is held by one that is heard while the hook looks', 20n, 0, 1],
+    ['passes when the agent was heard 40 s ago', -40n, 0, 0],
+    ['is held then, too, in strict mode', -40n, 1, 1]
+  ])('%s', (_, heard, strict, holds) => {
+    const loaded = testObject('heartbeat')
+    loaded.map<number, bigint>('heartbeat').set(0, hrtime.bigint() + heard * SECOND)
+    const layout = loaded.layout('heartbeat_case')
+    const { data } = loaded.program('judge').testRun({ ctx: layout.encode({ strict, holds: 9 }) })
+    expect(layout.decode(data)).toEqual({ strict, holds })
   })
 })
