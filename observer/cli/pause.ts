@@ -9,7 +9,7 @@ export async function pauseCommand(config: Config, paused: boolean): Promise<Exi
   return EXIT.fine
 }
 
-export function pauseText(paused: boolean, changed: boolean): string {
+function pauseText(paused: boolean, changed: boolean): string {
   const already = changed ? '' : 'already '
   return paused
     ? `${already}paused: every new connection passes in the clear until sluice resume\n`

@@ -22,7 +22,7 @@ const DAY_MS = 24 * 3_600_000
 const SOCKET_PATH_BYTES = 107
 
 /** Milliseconds of '250ms', '1.5s', '1m' or '2h'; undefined for any other text. */
-export function durationMs(text: string): number | undefined {
+function durationMs(text: string): number | undefined {
   const parts = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(text)
   if (parts === null) return undefined
   return Math.round(Number(parts[1]) * (UNIT_MS[parts[2] ?? ''] ?? Number.NaN))

@@ -65,7 +65,7 @@ export function pinnedReport(
 }
 
 /** Counters as the report names them: `COUNT_REFUSED_HELD` is `refused_held`. */
-export function namedCounters(
+function namedCounters(
   values: readonly bigint[],
   counter: Enumerators['counter']
 ): Record<string, number> {

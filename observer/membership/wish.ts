@@ -3,9 +3,9 @@
 
 import type { MembershipWarning } from './membership.ts'
 
-export const AMBIENT_ANNOTATION = 'sluice.mesh/ambient'
+const AMBIENT_ANNOTATION = 'sluice.mesh/ambient'
 export const REDIRECTION_ANNOTATION = 'ambient.istio.io/redirection'
-export const DATAPLANE_MODE_LABEL = 'istio.io/dataplane-mode'
+const DATAPLANE_MODE_LABEL = 'istio.io/dataplane-mode'
 
 type Values = Readonly<Record<string, string>>
 
@@ -28,7 +28,7 @@ export function dataplaneModeLabel(labels: Values): Wish {
 }
 
 /** `disabled` is a user's word; the other two are an agent's report of what it did, never an order to us. */
-export function redirectionAnnotation(annotations: Values): Wish {
+function redirectionAnnotation(annotations: Values): Wish {
   return wish(annotations, REDIRECTION_ANNOTATION, {
     disabled: 'out',
     enabled: undefined,

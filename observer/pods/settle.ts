@@ -73,7 +73,7 @@ function settleOut(state: PodState, circumstances: Circumstances): Step {
   return state.netns === undefined ? after([judge], locate(next)) : { state: next, effects: [judge] }
 }
 
-export function mustLeave(state: PodState): boolean {
+function mustLeave(state: PodState): boolean {
   return inFlight(state) || state.verdict === 'steer' || state.prepared
 }
 
