@@ -65,10 +65,7 @@ export function pinnedReport(
 }
 
 /** Counters as the report names them: `COUNT_REFUSED_HELD` is `refused_held`. */
-function namedCounters(
-  values: readonly bigint[],
-  counter: Enumerators['counter']
-): Record<string, number> {
+function namedCounters(values: readonly bigint[], counter: Enumerators['counter']): Record<string, number> {
   const named = Object.entries(counter).filter(([name]) => name.startsWith('COUNT_'))
   return Object.fromEntries(
     named.map(([name, index]) => [name.slice('COUNT_'.length).toLowerCase(), Number(values[index] ?? 0n)])
