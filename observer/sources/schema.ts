@@ -54,13 +54,19 @@ export const listSchema = z.object({ items: z.array(z.unknown()) })
 const HASH_ANNOTATION = 'kubernetes.io/config.hash'
 const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror'
 
+/**
+ * As the API server makes uids. Whoever may make pods may call one a mirror, and write any hash: taken for a uid it
+ * would be another pod's, whose place in the mesh this object would then decide.
+ */
+const API_UID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
 /** Undefined: nothing tells the pod's uid. A mirror pod's own uid is the API's, not that of its cgroup. */
 export function podOf(
   { metadata, spec, status }: z.infer<typeof podSchema>,
   origin: string
 ): Pod | undefined {
   const hash = metadata.annotations[HASH_ANNOTATION]
-  const mirror = metadata.annotations[MIRROR_ANNOTATION] !== undefined
+  const mirror = metadata.annotations[MIRROR_ANNOTATION] !== undefined && !API_UID.test(hash ?? '')
   const uid = mirror ? (hash ?? metadata.uid) : (metadata.uid ?? hash)
   if (uid === undefined || uid === '') return undefined
   const listed = (status?.podIPs ?? []).map(({ ip }) => ip)
