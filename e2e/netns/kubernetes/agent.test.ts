@@ -17,7 +17,7 @@ import {
 } from '../../../observer/test/kubernetes/objects.ts'
 import { mountPoint } from '../../world/mounts.ts'
 import type { Pod } from '../../world/pod.ts'
-import { must } from '../../world/running.ts'
+import { openPorts } from '../setup/listeners.ts'
 import { JOIN, mesh, type Outsider } from '../setup/mesh.ts'
 import { Wire } from '../setup/wire.ts'
 
@@ -61,10 +61,8 @@ describe('an agent with an API server', () => {
 
   function annotate(pod: Pod, key: string, value: string | null): void {
     const object = stored(pod)
-    const merged = { ...object.metadata.annotations, [key]: value }
-    const annotations = Object.fromEntries(
-      Object.entries(merged).flatMap(([name, text]) => (text === null ? [] : [[name, text]]))
-    )
+    const { [key]: _, ...others } = object.metadata.annotations ?? {}
+    const annotations = value === null ? others : { ...others, [key]: value }
     server.put(PODS, { ...object, metadata: { ...object.metadata, annotations } })
   }
 
@@ -106,6 +104,18 @@ describe('an agent with an API server', () => {
     expect(await steered(pod)).toBe(true)
     await untilTold(pod, 'Joined')
     expect(patches(pod)).toEqual(['enabled'])
+  })
+
+  it('says nothing of a pod before ztunnel listens in it', async () => {
+    await node.ztunnel.kill9()
+    const pod = await run('waits', { [JOIN]: 'true' })
+    await node.agent.untilPod(pod, ['held', 'failed'])
+    const later = await run('later', { [REDIRECTION]: 'enabled' })
+    await untilSaid(later, undefined)
+    expect(patches(pod)).toEqual([])
+    await node.startZtunnel({ standIn: true })
+    await untilSaid(pod, 'enabled')
+    expect(await openPorts(pod)).toContain(15008)
   })
 
   it('lets a pod join and leave by its annotation, and says so each time', async () => {
@@ -150,13 +160,8 @@ describe('an agent with an API server', () => {
 
   it('holds nothing against a pod that the kubelet made of a file', async () => {
     const hash = 'a'.repeat(32)
-    const pod = await node.world.pod({
-      name: 'static',
-      namespace: 'shop',
-      uid: hash,
-      listed: false,
-      start: false
-    })
+    const mirrored = { name: 'static', namespace: 'shop', uid: hash }
+    const pod = await node.world.pod({ ...mirrored, listed: false, start: false })
     const annotations = {
       [JOIN]: 'true',
       'kubernetes.io/config.hash': hash,
@@ -204,17 +209,11 @@ describe('an agent with an API server', () => {
     expect(node.agent.running).toBe(true)
   })
 
-  /** Ports on which somebody listens in the pod. */
-  const listening = async (pod: Pod) => {
-    const { stdout } = await must(['ip', 'netns', 'exec', pod.netns, 'ss', '-Hltn'])
-    return stdout.split('\n').flatMap((line) => line.match(/:(\d+)\s/)?.[1] ?? [])
-  }
-
   it('takes everything back when its DaemonSet is gone, after the connections in ztunnel have ended', async () => {
     const pod = node.pod('joins')
     const pins = join(mountPoint('bpf'), node.world.prefix)
     expect(readdirSync(pins)).not.toEqual([])
-    expect(await listening(pod)).toEqual(expect.arrayContaining(['15001', '15006', '15008']))
+    expect(await openPorts(pod)).toEqual(expect.arrayContaining([15001, 15006, 15008]))
     const wire = await Wire.watch(peer, ECHO)
     const echo = await peer.serve(ECHO, '--echo')
     const held = pod.startDial('connect', peer.ipv4, ECHO, '--hold')
@@ -239,7 +238,7 @@ describe('an agent with an API server', () => {
     expect((await held.finished()).lines.at(-1)).toMatchObject({ event: 'held' })
     await ended
     expect(() => readdirSync(pins)).toThrow(/ENOENT/)
-    await expect.poll(() => listening(pod)).toEqual([])
+    await expect.poll(() => openPorts(pod)).toEqual([])
     expect(await steered(pod)).toBe(false)
     await wire.stop()
     expect(wire.segments).not.toEqual([])

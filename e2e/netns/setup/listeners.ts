@@ -7,6 +7,7 @@ import { listener_slot } from '#contract'
 import { BpfMap, BpfObject } from '#native'
 import { mountPoint } from '../../world/mounts.ts'
 import type { Pod } from '../../world/pod.ts'
+import { must } from '../../world/running.ts'
 import type { World } from '../../world/world.ts'
 
 const CONTRACT = join(import.meta.dirname, '../../../build/kernel/contract.bpf.o')
@@ -52,4 +53,10 @@ export async function eraseListeners(world: World, pod: Pod, whose: Whose): Prom
 export async function forgetLatest(world: World, pod: Pod): Promise<number> {
   using map = open(world, 'latest')
   return map.deleteBatch(await keysOf(map, pod, 'ztunnel'))
+}
+
+/** On which anybody listens in the pod. */
+export async function openPorts(pod: Pod): Promise<number[]> {
+  const { stdout } = await must(['ip', 'netns', 'exec', pod.netns, 'ss', '-Hltn'])
+  return [...stdout.matchAll(/:(\d+)\s/g)].map(([, port]) => Number(port))
 }
