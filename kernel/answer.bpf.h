@@ -69,7 +69,7 @@ static __always_inline int ask(struct bpf_sock_addr *ctx, struct pod *pod, const
 {
 	bool bound = ctx->sk->bound_dev_if;
 
-	if (addr_is_own(pod, server))
+	if (addr_stays(pod, server))
 		return ALLOW;
 	/* A datagram's device was chosen before the hook: this one would go out there, the next does not. */
 	if (!take_off_device(ctx) || (bound && !connects))

@@ -69,7 +69,7 @@ static __always_inline int steer(struct bpf_sock_addr *ctx, struct pod *pod, con
 	struct bpf_sock *sk = ctx->sk;
 	struct pod_stat *stat;
 
-	if (addr_is_own(pod, dst))
+	if (addr_stays(pod, dst))
 		return allow_own(ctx, dst, pod);
 	if (addr_is_link_local(dst))
 		return refuse(ctx, dst, COUNT_REFUSED_LINK_LOCAL, pod);

@@ -83,6 +83,12 @@ static __always_inline bool addr_is_own(const struct pod *pod, const struct addr
 	return bpf_map_lookup_elem(&own_addr, &key) != NULL;
 }
 
+/* What goes there does not leave. Of a link-local address the scope, which no hook is told, chooses the device. */
+static __always_inline bool addr_stays(const struct pod *pod, const struct addr *a)
+{
+	return !addr_is_link_local(a) && addr_is_own(pod, a);
+}
+
 /* The pod whose cgroup is an ancestor of the caller's. */
 static __always_inline struct pod *caller_pod(const struct settings *set)
 {
