@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { createServer, type RequestListener, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import { causeText, SluiceError } from '../errors/error.ts'
 import { type Health, healthText, isHealthy } from './health.ts'
 
@@ -33,7 +33,7 @@ export async function serveMetrics(
 ): Promise<MetricsServer> {
   const options = { requestTimeout: TIMEOUT_MS, headersTimeout: TIMEOUT_MS, keepAliveTimeout: TIMEOUT_MS }
   const server = createServer(options, answering(handlers))
-  server.maxConnections = MAX_CONNECTIONS
+  limit(server)
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
@@ -50,6 +50,19 @@ export async function serveMetrics(
         server.closeAllConnections()
       })
   }
+}
+
+/** The oldest connection gives way: whoever holds many open must not keep the kubelet's probes out. */
+function limit(server: Server): void {
+  const open = new Set<Socket>()
+  server.on('connection', (socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+    const [oldest] = open
+    if (open.size <= MAX_CONNECTIONS || oldest === undefined) return
+    open.delete(oldest)
+    oldest.destroy()
+  })
 }
 
 function addressText(host: string, port: number): string {

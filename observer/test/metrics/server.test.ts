@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type MetricsHandlers, serveMetrics } from '../../metrics/server.ts'
 
@@ -49,6 +51,16 @@ describe('the metrics server', () => {
     const ask = await serve({ metrics: async () => fail(), ready: fail })
     expect(await ask(path)).toMatchObject({ status: 500, text: 'map is closed\n' })
     expect(await ask('/livez')).toMatchObject({ status: 200 })
+  })
+
+  it('answers a probe whoever holds however many connections open', async () => {
+    const server = await serveMetrics({ host: '127.0.0.1', port: 0 }, HANDLERS)
+    onTestFinished(() => server.close())
+    const [host = '', port] = server.address.split(':')
+    const idle = Array.from({ length: 100 }, () => connect(Number(port), host).on('error', () => undefined))
+    await Promise.all(idle.map((socket) => once(socket, 'connect')))
+    expect((await fetch(`http://${server.address}/livez`)).status).toBe(200)
+    await expect.poll(() => idle.filter(({ closed }) => !closed).length).toBeLessThanOrEqual(32)
   })
 
   it('listens on IPv6', async () => {
