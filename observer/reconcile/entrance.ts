@@ -47,9 +47,16 @@ export class Entrance {
     return this.#locate(cgroup.path, hostInode, current)
   }
 
-  /** The namespace of a process, whatever it is. @param preferred what the source says the pod's addresses are */
-  enter(pid: number, preferred: readonly string[] = []): Promise<PodNetns> {
-    return this.#open(netnsPath(pid), preferred, this.#options.steering)
+  /**
+   * The namespace in which a process was seen.
+   * @param preferred what the source says the pod's addresses are
+   * @throws Error: the process has another by now; it may have ended, and its id be another's
+   */
+  async enter({ pid, inode }: Sighting, preferred: readonly string[] = []): Promise<PodNetns> {
+    const opened = await this.#open(netnsPath(pid), preferred, this.#options.steering)
+    if (opened.inode === inode) return opened
+    opened.close()
+    throw new Error(`process ${pid} is no longer in the network namespace in which it was seen`)
   }
 
   /** The namespace that the state means; undefined when no process leads there any more. */
@@ -64,7 +71,7 @@ export class Entrance {
   }
 
   async #through(pid: number, { netns, pod }: PodState): Promise<PodNetns | undefined> {
-    const opened = await this.enter(pid, pod?.ips)
+    const opened = await this.#open(netnsPath(pid), pod?.ips ?? [], this.#options.steering)
     if (opened.cookie === netns) return opened
     opened.close()
     return undefined

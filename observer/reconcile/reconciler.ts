@@ -126,7 +126,7 @@ export class Reconciler {
       if (held?.netns.inode === found.inode) {
         return this.#answer(uid, { kind: 'located', netns: held.netns.cookie, epoch })
       }
-      const opened = await this.#entrance.enter(found.pid, pod?.ips)
+      const opened = await this.#entrance.enter(found, pod?.ips)
       if (held !== undefined) await this.#abandon(uid, held)
       if (membership?.decision === 'in' || membership?.decision === 'observed')
         this.#dwellings.set(uid, dwellingIn(opened))

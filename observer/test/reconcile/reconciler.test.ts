@@ -55,6 +55,16 @@ describe('a pod that is located', () => {
     expect(log).toEqual(['withdrawn', 'netns 10 closed'])
   })
 
+  it('through a process whose id is another’s by now has failed to enrol, with nothing open', async () => {
+    const { reconciler, answers, here, log } = reconciling()
+    here.process = { pid: 10, inode: 101 }
+    reconciler.perform({ do: 'locate', epoch: 1 }, member('held'))
+    const error = 'process 10 is no longer in the network namespace in which it was seen'
+    await expect.poll(() => answers).toEqual([{ kind: 'enrol-failed', error, epoch: 1 }])
+    expect(log).toEqual(['netns 10 closed'])
+    expect(reconciler.dwelling('u1')).toBeUndefined()
+  })
+
   it('whose namespace cannot be opened has failed to enrol, and why is told', async () => {
     const { reconciler, answers, open } = reconciling()
     open.mockRejectedValue(new Error('ENOENT'))
