@@ -16,6 +16,11 @@ export const SOURCE_ERRORS = {
     message: 'API server {server} denies access to {resource}',
     remedy: 'let the service account of the agent get, list and watch pods and namespaces, as its chart does'
   },
+  SLUICE_ERR_KUBERNETES_DUPLICATE: {
+    message: '{origin}: uid {uid} is that of {other} already',
+    remedy:
+      'delete the one that is no mirror of a static pod; until then the other counts, and for an agent that starts the older'
+  },
   SLUICE_ERR_KUBERNETES_OBJECT: {
     message: '{origin}: {problems}',
     remedy: 'none is known: report it with the object; until then what was known of it stays in force'

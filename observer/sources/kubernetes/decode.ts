@@ -29,22 +29,23 @@ export function podPath({ namespace, name }: Pick<Pod, 'namespace' | 'name'>): s
 }
 
 export function decodePod(json: unknown): Decoded<Pod> {
-  const { namespace, name } = metadataOf(json)
+  const { namespace, name, creationTimestamp: created = '' } = metadataOf(json)
   const origin = podPath({ namespace: String(namespace), name: String(name) })
   const { success, data, error } = podSchema.safeParse(asV1(json))
   if (!success) return unusable(origin, error, json)
   const value = podOf(data, origin)
   if (value === undefined) return problem(origin, 'metadata.uid: expected string but it is missing')
-  return { kind: 'object', object: { origin, uid: value.uid, version: value.resourceVersion ?? '', value } }
+  const version = value.resourceVersion ?? ''
+  return { kind: 'object', object: { origin, uid: value.uid, version, created: String(created), value } }
 }
 
 export function decodeNamespace(json: unknown): Decoded<Namespace> {
-  const { name, uid, resourceVersion } = metadataOf(json)
+  const { name, uid, resourceVersion: version, creationTimestamp: created = '' } = metadataOf(json)
   const origin = `/api/v1/namespaces/${String(name)}`
   const { success, data, error } = namespaceSchema.safeParse(asV1(json))
   if (!success) return unusable(origin, error, json)
-  const object = { origin, uid: String(uid), version: String(resourceVersion), value: namespaceOf(data) }
-  return { kind: 'object', object }
+  const identity = { uid: String(uid), version: String(version), created: String(created) }
+  return { kind: 'object', object: { origin, ...identity, value: namespaceOf(data) } }
 }
 
 /** The items of a list name no version, and those of metadata alone another group's. */

@@ -11,6 +11,8 @@ export interface Versioned<T> {
   readonly uid: string
   /** Changes with each write. */
   readonly version: string
+  /** RFC 3339; the API server alone writes it. */
+  readonly created: string
   readonly value: T
 }
 

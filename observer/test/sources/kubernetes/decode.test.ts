@@ -15,14 +15,18 @@ function podOf(json: unknown): Pod {
 describe('a pod of the API server', () => {
   it('is what the observer knows of pods', () => {
     const labels = { app: 'cart' }
+    const creationTimestamp = '2026-01-02T03:04:05Z'
     expect(
-      decodePod(podObject('cart', { resourceVersion: '7', labels }, { serviceAccountName: 'till' }))
+      decodePod(
+        podObject('cart', { resourceVersion: '7', creationTimestamp, labels }, { serviceAccountName: 'till' })
+      )
     ).toEqual({
       kind: 'object',
       object: {
         origin: '/api/v1/namespaces/shop/pods/cart',
         uid: 'uid-cart',
         version: '7',
+        created: creationTimestamp,
         value: {
           uid: 'uid-cart',
           namespace: 'shop',

@@ -17,7 +17,7 @@ const RESOURCE: Resource<string> = {
     const { name, resourceVersion: version } = metadata
     const origin = `/things/${name}`
     if (version.endsWith('?')) return { kind: 'problem', origin, error }
-    return { kind: 'object', object: { origin, uid: name, version, value: `${name}${version}` } }
+    return { kind: 'object', object: { origin, uid: name, version, created: '', value: `${name}${version}` } }
   }
 }
 
