@@ -15,7 +15,8 @@
 #include "refusal.bpf.h"
 #include "sluice.h"
 
-const volatile u64 lookup_netns = 0;
+/* Apart from other constants: a spare instance is told it after it was verified. */
+SEC(".rodata.netns") const volatile u64 lookup_netns = 0;
 
 static __always_inline void tell(enum counter reason, const struct tuple *conn)
 {

@@ -22,7 +22,7 @@ export {
   type Rule
 } from './netns.ts'
 export { BpfObject, type LoadOptions } from './object.ts'
-export { Program, type TestRunInput, type TestRunResult } from './program.ts'
+export { type BlankInstance, Program, type TestRunInput, type TestRunResult } from './program.ts'
 export { RingBuffer, type RingBufferOptions } from './ringbuffer.ts'
 export { type PeerIdentity, SeqpacketConnection, SeqpacketServer } from './seqpacket.ts'
 export { Turns } from './turns.ts'

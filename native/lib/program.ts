@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { bindings } from './addon.ts'
 import { requireRecord } from './argument.ts'
-import { invalidArgument, type NativeError, toNativeError } from './error.ts'
+import { closedError, invalidArgument, type NativeError, toNativeError } from './error.ts'
 import { encodeKnobs, type Knob, type KnobValues } from './knob.ts'
 import { Link, type LinkHandle } from './link.ts'
 
@@ -15,9 +15,11 @@ interface ProgramBindings {
   attachTracing(program: ProgramHandle): LinkHandle
   attachNetns(program: ProgramHandle, fd: number): LinkHandle
   instanceOfProgram(program: ProgramHandle, patches: Patch[]): ProgramHandle
+  fillInstance(program: ProgramHandle, patches: Patch[]): void
   loadInstance(
     program: ProgramHandle,
     patches: Patch[],
+    blank: boolean,
     settle: (failure: unknown, instance: ProgramHandle | undefined) => void
   ): void
   testRun(program: ProgramHandle, data: unknown, ctx: unknown, repeat: unknown): TestRunResult
@@ -89,22 +91,30 @@ export class Program {
    * call global (non-static) functions: those need type information that a second load does not carry.
    */
   instance(knobs: KnobValues): Program {
-    return new Program(native.instanceOfProgram(this.#handle, this.#patches(knobs)), this.#knobs)
+    return new Program(native.instanceOfProgram(this.#handle, patchesOf(this.#knobs, knobs)), this.#knobs)
   }
 
   /** The same on a thread of libuv's pool: the kernel takes over a millisecond. The object may be closed meanwhile. */
   async instanceAsync(knobs: KnobValues): Promise<Program> {
-    const handle = await new Promise<ProgramHandle>((resolve, reject) => {
-      native.loadInstance(this.#handle, this.#patches(knobs), (failure, instance) => {
+    return new Program(await this.#load(knobs, false), this.#knobs)
+  }
+
+  /**
+   * As `instanceAsync`, for constants that nobody knows yet: the kernel verifies it without their values, and does not
+   * do so again. The sections that hold them are filled in by one call; other constants belong into another section.
+   */
+  async blankAsync(knobs: readonly string[]): Promise<BlankInstance> {
+    const unknown = Object.fromEntries(knobs.map((name) => [name, 0]))
+    return new BlankInstance(await this.#load(unknown, true), this.#knobs)
+  }
+
+  #load(knobs: KnobValues, blank: boolean): Promise<ProgramHandle> {
+    return new Promise((resolve, reject) => {
+      native.loadInstance(this.#handle, patchesOf(this.#knobs, knobs), blank, (failure, instance) => {
         if (instance !== undefined) resolve(instance)
         else reject(toNativeError(failure) as NativeError)
       })
     })
-    return new Program(handle, this.#knobs)
-  }
-
-  #patches(knobs: KnobValues): Patch[] {
-    return encodeKnobs(this.#knobs, knobs).map(({ section, offset, bytes }) => [section, offset, bytes])
   }
 
   /** BPF_PROG_TEST_RUN. `repeat` must be left out for syscall programs. */
@@ -120,4 +130,38 @@ export class Program {
   [Symbol.dispose](): void {
     this.close()
   }
+}
+
+/** A loaded program that lacks constants, and so cannot be attached. Holds a descriptor more than a program. */
+export class BlankInstance {
+  readonly #knobs: readonly Knob[]
+  readonly #handle: ProgramHandle
+  #filled = false
+
+  /** Made by `Program.blankAsync`. */
+  constructor(handle: ProgramHandle, knobs: readonly Knob[]) {
+    this.#handle = handle
+    this.#knobs = knobs
+  }
+
+  /** Writes the constants, frozen from then on. @returns the program, the caller's to close; once */
+  fill(knobs: KnobValues): Program {
+    if (this.#filled) throw closedError('instance')
+    native.fillInstance(this.#handle, patchesOf(this.#knobs, knobs))
+    this.#filled = true
+    return new Program(this.#handle, this.#knobs)
+  }
+
+  /** Of one that was filled nothing is closed. */
+  close(): void {
+    if (!this.#filled) native.closeProgram(this.#handle)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+function patchesOf(known: readonly Knob[], knobs: KnobValues): Patch[] {
+  return encodeKnobs(known, knobs).map(({ section, offset, bytes }) => [section, offset, bytes])
 }

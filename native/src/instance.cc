@@ -10,24 +10,39 @@
 #include "feature.hpp"
 
 namespace {
-// Frozen, or the verifier does not take its values for constants.
-UniqueFd CreateFrozen(const std::vector<uint8_t>& data) {
+[[noreturn]] void FailConstants(const char* syscall) {
+  if (errno == EPERM) FailPrivilege("create an instance", syscall);
+  FailErrno("EBPF_MAP", syscall, errno, "cannot create an instance's constants");
+}
+
+UniqueFd CreateConstants(size_t size) {
   LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_RDONLY_PROG);
-  UniqueFd fd(bpf_map_create(BPF_MAP_TYPE_ARRAY, "rodata", sizeof(uint32_t), uint32_t(data.size()), 1, &options));
-  uint32_t zero = 0;
-  if (!fd || bpf_map_update_elem(fd.Get(), &zero, data.data(), BPF_ANY) || bpf_map_freeze(fd.Get())) {
-    if (errno == EPERM) FailPrivilege("create an instance", "bpf(BPF_MAP_CREATE)");
-    FailErrno("EBPF_MAP", "bpf(BPF_MAP_CREATE)", errno, "cannot create an instance's constants");
-  }
+  UniqueFd fd(bpf_map_create(BPF_MAP_TYPE_ARRAY, "rodata", sizeof(uint32_t), uint32_t(size), 1, &options));
+  if (!fd) FailConstants("bpf(BPF_MAP_CREATE)");
   return fd;
+}
+
+// Only what is frozen when a program is loaded is a constant to the verifier. Later it still keeps values as they are.
+void Freeze(const UniqueFd& map, const std::vector<uint8_t>& data) {
+  uint32_t zero = 0;
+  if (bpf_map_update_elem(map.Get(), &zero, data.data(), BPF_ANY)) FailConstants("bpf(BPF_MAP_UPDATE_ELEM)");
+  if (bpf_map_freeze(map.Get())) FailConstants("bpf(BPF_MAP_FREEZE)");
+}
+
+void Write(std::vector<uint8_t>& data, Napi::Array patch) {
+  auto offset = size_t(IntegerArgument(patch.Get(1), "offset", 0, int64_t(data.size())));
+  auto bytes = BytesArgument(patch.Get(2), "bytes");
+  if (bytes.size() > data.size() - offset) Fail("EINVALID_ARGUMENT", "the knob lies outside its section");
+  memcpy(&data[offset], bytes.data(), bytes.size());
 }
 }  // namespace
 
-Blueprint::Blueprint(const Program& original, Napi::Array patches)
+Blueprint::Blueprint(const Program& original, Napi::Array patches, bool blank)
     : object_(original.object),
       source_(original.source),
       attach_btf_id_(original.info.attach_btf_id),
-      gpl_compatible_(original.info.gpl_compatible) {
+      gpl_compatible_(original.info.gpl_compatible),
+      blank_(blank) {
   for (uint32_t i = 0; i < patches.Length(); i++) Patch(ArrayArgument(patches.Get(i), "patch"));
 }
 
@@ -42,20 +57,26 @@ void Blueprint::Patch(Napi::Array patch) {
     shared_fd = bpf_map__fd(map);
     data.assign(initial, initial + size);
   }
-  auto offset = size_t(IntegerArgument(patch.Get(1), "offset", 0, int64_t(data.size())));
-  auto bytes = BytesArgument(patch.Get(2), "bytes");
-  if (bytes.size() > data.size() - offset) Fail("EINVALID_ARGUMENT", "the knob lies outside its section");
-  memcpy(&data[offset], bytes.data(), bytes.size());
+  Write(data, patch);
 }
 
-UniqueFd Blueprint::Load() const {
+Blueprint::Instance Blueprint::Load() const {
   std::map<int, UniqueFd> constants;
-  for (const auto& [name, section] : sections_) constants.emplace(section.shared_fd, CreateFrozen(section.data));
-  return LoadInstructions(Relink(constants));
+  for (const auto& [name, section] : sections_) {
+    auto [place, added] = constants.emplace(section.shared_fd, CreateConstants(section.data.size()));
+    if (!blank_) Freeze(place->second, section.data);
+  }
+  Instance instance{LoadInstructions(Relink(constants)), {}};
+  if (!blank_) return instance;
+  for (const auto& [name, section] : sections_)
+    instance.blank[name] = {std::move(constants[section.shared_fd]), section.data};
+  return instance;
 }
 
-std::unique_ptr<Program> Blueprint::Wrap(Napi::Env env, UniqueFd fd) const {
-  return std::make_unique<Program>(env, std::move(fd), object_, source_);
+std::unique_ptr<Program> Blueprint::Wrap(Napi::Env env, Instance instance) const {
+  auto program = std::make_unique<Program>(env, std::move(instance.fd), object_, source_);
+  program->blank = std::move(instance.blank);
+  return program;
 }
 
 // libbpf keeps the relocated instructions: in them a map is its descriptor's number.
@@ -104,9 +125,25 @@ Napi::Value CreateInstance(const Napi::CallbackInfo& info) {
   Blueprint blueprint(UnwrapHandle<Program>(info[0], "program"), ArrayArgument(info[1], "patches"));
   return WrapHandle(info.Env(), blueprint.Wrap(info.Env(), blueprint.Load()));
 }
+
+// fillInstance(program, patches): once, all of its sections.
+Napi::Value FillInstance(const Napi::CallbackInfo& info) {
+  Program& program = UnwrapHandle<Program>(info[0], "program");
+  Napi::Array patches = ArrayArgument(info[1], "patches");
+  for (uint32_t i = 0; i < patches.Length(); i++) {
+    Napi::Array patch = ArrayArgument(patches.Get(i), "patch");
+    auto section = program.blank.find(StringArgument(patch.Get(0u), "section"));
+    if (section == program.blank.end()) Fail("EINVALID_ARGUMENT", "the knob was not left blank");
+    Write(section->second.data, patch);
+  }
+  for (const auto& [name, constants] : program.blank) Freeze(constants.map, constants.data);
+  program.blank.clear();
+  return info.Env().Undefined();
+}
 }  // namespace
 
 void RegisterInstance(Napi::Object exports) {
   Export<CreateInstance>(exports, "instanceOfProgram");
+  Export<FillInstance>(exports, "fillInstance");
   Export<LoadInstance>(exports, "loadInstance");
 }

@@ -8,12 +8,17 @@
 // What another load of a program needs, apart from any handle: Load() may run on any thread.
 class Blueprint {
  public:
-  // `patches`: [[section, offset, bytes], ...]
-  Blueprint(const Program& original, Napi::Array patches);
+  struct Instance {
+    UniqueFd fd;
+    std::map<std::string, Constants> blank;
+  };
 
-  // The constants' maps need no descriptor once the program is loaded. Throws Failure.
-  UniqueFd Load() const;
-  std::unique_ptr<Program> Wrap(Napi::Env env, UniqueFd fd) const;
+  // `patches`: [[section, offset, bytes], ...]. Blank: those sections are to be filled in later.
+  Blueprint(const Program& original, Napi::Array patches, bool blank = false);
+
+  // The maps of constants that are written need no descriptor once the program is loaded. Throws Failure.
+  Instance Load() const;
+  std::unique_ptr<Program> Wrap(Napi::Env env, Instance instance) const;
 
  private:
   struct Section {
@@ -29,8 +34,9 @@ class Blueprint {
   bpf_program* source_;  // lives in object_, and is only read
   uint32_t attach_btf_id_;
   bool gpl_compatible_;
+  bool blank_;
   std::map<std::string, Section> sections_;
 };
 
-// loadInstance(program, patches, settle)
+// loadInstance(program, patches, blank, settle)
 Napi::Value LoadInstance(const Napi::CallbackInfo& info);

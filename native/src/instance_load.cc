@@ -36,7 +36,7 @@ class InstanceLoad : public Handle {
  private:
   void Work() {
     try {
-      fd_ = blueprint_.Load();
+      instance_ = blueprint_.Load();
     } catch (const Failure& failure) {
       failure_ = failure;
     } catch (const std::exception& error) {
@@ -72,7 +72,7 @@ class InstanceLoad : public Handle {
 
   napi_value Describe(Napi::Env env) {
     try {
-      return WrapHandle(env, blueprint_.Wrap(env, std::move(fd_)));
+      return WrapHandle(env, blueprint_.Wrap(env, std::move(instance_)));
     } catch (const Failure& failure) {
       failure_ = failure;
       return nullptr;
@@ -82,15 +82,16 @@ class InstanceLoad : public Handle {
   Blueprint blueprint_;
   Napi::FunctionReference settle_;
   uv_work_t work_{};
-  UniqueFd fd_;
+  Blueprint::Instance instance_;
   std::optional<Failure> failure_;
   napi_value program_ = nullptr;
 };
 }  // namespace
 
 Napi::Value LoadInstance(const Napi::CallbackInfo& info) {
-  Blueprint blueprint(UnwrapHandle<Program>(info[0], "program"), ArrayArgument(info[1], "patches"));
-  Napi::Function settle = FunctionArgument(info[2], "settle");
+  Program& program = UnwrapHandle<Program>(info[0], "program");
+  Blueprint blueprint(program, ArrayArgument(info[1], "patches"), BooleanArgument(info[2], "blank"));
+  Napi::Function settle = FunctionArgument(info[3], "settle");
   InstanceLoad::Start(std::make_unique<InstanceLoad>(info.Env(), std::move(blueprint), settle));
   return info.Env().Undefined();
 }

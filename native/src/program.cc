@@ -22,6 +22,7 @@ Program::Program(Napi::Env env, UniqueFd descriptor, std::shared_ptr<LoadedObjec
 
 void Program::OnClose() {
   fd.Reset();
+  blank.clear();
   object.reset();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <linux/bpf.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +10,12 @@
 #include "environment.hpp"
 #include "fd.hpp"
 #include "loaded_object.hpp"
+
+// A map of constants that are still to be written.
+struct Constants {
+  UniqueFd map;
+  std::vector<uint8_t> data;
+};
 
 // A descriptor of its own of one loaded program; a program of an object also keeps the object's state, from which
 // further instances are made.
@@ -27,6 +34,7 @@ class Program : public Handle {
   std::shared_ptr<LoadedObject> object;
   bpf_program* source;  // lives in object
   bpf_prog_info info = {};
+  std::map<std::string, Constants> blank;  // by section
 
  protected:
   void OnClose() override;

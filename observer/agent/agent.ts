@@ -119,6 +119,7 @@ export class Agent {
     const { config, kernel, log } = this.#parts
     kernel.beat()
     await kernel.lookups.renew()
+    kernel.lookups.stock()
     kernel.entries.unseeAll()
     await this.#followRoots()
     kernel.observe(config.processEvents)

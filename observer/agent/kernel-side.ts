@@ -234,6 +234,7 @@ export class KernelSide {
 
   /** The programs stay attached. */
   close(): void {
+    this.lookups.close()
     this.cgroups.close()
     this.#hooks.close()
   }
