@@ -21,7 +21,7 @@ export class Entrance {
   readonly #options: EntranceOptions
   readonly #locate: typeof locateNetns
   readonly #open: typeof PodNetns.open
-  /** By pod-level cgroup: the process that the kernel told of last. It may have ended, and its id be another's. */
+  /** By pod-level cgroup: the process that the kernel told of last, or that was found. Its id may be another's by now. */
   readonly #seen = new Map<bigint, number>()
 
   constructor(options: EntranceOptions) {
@@ -41,10 +41,14 @@ export class Entrance {
   /** Looks twice: the kernel tells of a process that came between only after it was made to forget the others. */
   async find(cgroup: PodCgroup, current?: number): Promise<Sighting | undefined> {
     const { hostInode, entries } = this.#options
-    const found = await this.#locate(cgroup.path, hostInode, current)
-    if (found !== undefined) return found
-    entries.unsee(cgroup.id)
-    return this.#locate(cgroup.path, hostInode, current)
+    let found = await this.#locate(cgroup.path, hostInode, current)
+    if (found === undefined) {
+      entries.unsee(cgroup.id)
+      found = await this.#locate(cgroup.path, hostInode, current)
+    }
+    // A pod that was there before the agent joins later: its processes are not searched a second time.
+    if (found !== undefined) this.#seen.set(cgroup.id, found.pid)
+    return found
   }
 
   /**

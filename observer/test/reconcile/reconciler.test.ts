@@ -91,6 +91,16 @@ describe('a pod that is enrolled', () => {
     expect(open.mock.calls.map(([path]) => path)).toEqual(['/proc/10/ns/net'])
   })
 
+  it('is entered through the process that was found before, without another search', async () => {
+    const { reconciler, answers, here, open } = reconciling()
+    reconciler.perform({ do: 'locate', epoch: 1 }, podState({ cgroup: member('held').cgroup }))
+    await expect.poll(() => answers).toHaveLength(1)
+    here.process = undefined
+    reconciler.perform({ do: 'enrol', epoch: 2 }, member('held', FIRST))
+    await expect.poll(() => answers.at(-1)).toEqual({ kind: 'enrolled', epoch: 2 })
+    expect(open.mock.calls.map(([path]) => path)).toEqual(['/proc/10/ns/net', '/proc/10/ns/net'])
+  })
+
   it('is entered through another one when its id is somebody else’s by now', async () => {
     const { reconciler, answers, log } = reconciling()
     reconciler.saw(CGROUP, 99)
