@@ -22,11 +22,13 @@ export interface Verified {
   readonly found: Inspection
 }
 
+type RoutingRead = Pick<Inspection, 'rules' | 'routes'>
+
 export class Inspector {
   readonly #netns: Netns
   readonly #table: number
   #doubts = 0
-  #routing: Pick<Inspection, 'rules' | 'routes'> | undefined
+  #routing: RoutingRead | undefined
   #firewall: { readonly generation: string; readonly tables: readonly FirewallTable[] } | undefined
 
   /** @param table routing table */
@@ -39,6 +41,20 @@ export class Inspector {
   doubt(): void {
     this.#routing = undefined
     this.#doubts++
+  }
+
+  /** What others may have made there, read anew in one visit. */
+  async survey(): Promise<Pick<Inspection, 'rules' | 'routes' | 'tables'>> {
+    this.doubt()
+    const doubts = this.#doubts
+    const nft = hasNftables()
+    const [generation, tables, ...routing] = await this.#netns.run([
+      { op: 'firewall-generation', nft },
+      { op: 'firewall', nft },
+      ...this.#routingOperations()
+    ])
+    this.#firewall = { generation, tables }
+    return { ...this.#keep(routing, doubts), tables }
   }
 
   /** @param sysctls names of further ones */
@@ -61,15 +77,30 @@ export class Inspector {
     }
   }
 
-  /** Kept unless more was told of while it was read. */
-  async #readRouting(): Promise<Pick<Inspection, 'rules' | 'routes'>> {
+  async #readRouting(): Promise<RoutingRead> {
     const doubts = this.#doubts
-    const [rules4, rules6, routes4, routes6] = await this.#netns.run([
+    return this.#keep(await this.#netns.run(this.#routingOperations()), doubts)
+  }
+
+  #routingOperations() {
+    return [
       { op: 'rules', family: 'ipv4' },
       { op: 'rules', family: 'ipv6' },
       { op: 'routes', family: 'ipv4', table: this.#table },
       { op: 'routes', family: 'ipv6', table: this.#table }
-    ])
+    ] as const
+  }
+
+  /** Unless more was told of while it was read. */
+  #keep(
+    [rules4, rules6, routes4, routes6]: readonly [
+      readonly Rule[],
+      readonly Rule[],
+      readonly Route[],
+      readonly Route[]
+    ],
+    doubts: number
+  ): RoutingRead {
     const read = { rules: [...rules4, ...rules6], routes: [...routes4, ...routes6] }
     if (this.#doubts === doubts) this.#routing = read
     return read

@@ -7,7 +7,7 @@ import { SluiceError } from '../errors/error.ts'
 import type { PodAddresses } from '../maps/pod-entries.ts'
 import { routingConflicts } from './conflict.ts'
 import type { Drift } from './drift.ts'
-import { type Inspection, Inspector, type Verified } from './inspection.ts'
+import { Inspector, type Verified } from './inspection.ts'
 import { istioTables } from './leftover.ts'
 import { type NetnsPlan, planNetns, type Steering } from './plan.ts'
 import { Routing } from './routing.ts'
@@ -81,8 +81,7 @@ export class PodNetns {
    * @throws SluiceError SLUICE_ERR_NETNS_ISTIO, SLUICE_ERR_NETNS_ROUTING, SLUICE_ERR_NETNS_READ
    */
   async refuseConflicts(): Promise<void> {
-    this.#inspector.doubt()
-    const { rules, routes, tables } = await this.#exclusive(() => this.#inspect())
+    const { rules, routes, tables } = await this.#exclusive(() => this.#surveyOthers())
     const istio = istioTables(tables)
     if (istio.length > 0) throw new SluiceError('SLUICE_ERR_NETNS_ISTIO', { found: istio.join(', ') })
     const conflicts = routingConflicts(this.#steering, rules, routes)
@@ -105,9 +104,9 @@ export class PodNetns {
     })
   }
 
-  async #inspect(): Promise<Inspection> {
+  async #surveyOthers(): ReturnType<Inspector['survey']> {
     try {
-      return await this.#inspector.look([])
+      return await this.#inspector.survey()
     } catch (error) {
       throw new SluiceError('SLUICE_ERR_NETNS_READ', {}, error)
     }
@@ -202,15 +201,6 @@ export class PodNetns {
   #closeMuted(): void {
     this.#muted?.close()
     this.#muted = undefined
-  }
-
-  /** Those of the ports whose listeners are there, and none of them transparent. */
-  async opaquePorts(ports: readonly number[]): Promise<number[]> {
-    const listeners = await this.listeners(ports)
-    return ports.filter((port) => {
-      const there = listeners.filter((listener) => listener.port === port)
-      return there.length > 0 && there.every(({ transparent }) => transparent === false)
-    })
   }
 
   /** Whether anybody listens on a TCP port, on whatever address. */

@@ -5,6 +5,7 @@
 
 import type { Logger } from 'pino'
 import { ztunnel_port } from '#contract'
+import type { Listener } from '#native'
 import type { Config } from '../config/schema.ts'
 import { causeText, SluiceError } from '../errors/error.ts'
 import type { Attachment } from '../hooks/attachment.ts'
@@ -15,7 +16,7 @@ import type { PodNetns } from '../netns/pod-netns.ts'
 import { podRef } from '../pods/pod.ts'
 import type { PodState } from '../pods/state.ts'
 import type { ZdsServer } from '../ztunnel/server.ts'
-import { type Listeners, PROXY_PORTS } from './listeners.ts'
+import { type Listeners, opaquePorts, PROXY_PORTS } from './listeners.ts'
 import type { AnyDrift } from './verifier.ts'
 
 /** What the agent holds open for a pod of the mesh. */
@@ -85,9 +86,10 @@ export async function enrol(
   const { uid, name, namespace, serviceAccount } = pod
   await unlessAborted(parts.zds.offer({ uid, name, namespace, serviceAccount, netnsFd: netns.fd }), signal)
   await requireListeners(parts.listeners, netns, podRef(pod))
-  await requireTransparency(netns, podRef(pod))
+  const there = await netns.listeners([...PROXY_PORTS, ztunnel_port.ZTUNNEL_DNS])
+  requireTransparency(there, podRef(pod))
   const wanted = state.membership?.traits ?? NO_TRAITS
-  const dns = wanted.dns && (await netns.listensOn(ztunnel_port.ZTUNNEL_DNS))
+  const dns = wanted.dns && there.some(({ port }) => port === ztunnel_port.ZTUNNEL_DNS)
   signal.throwIfAborted()
   dwelling.traits = { ...wanted, dns }
   parts.entries.write(cgroup.id, netns.cookie, 'steer', netns.addresses, dwelling.traits)
@@ -122,8 +124,8 @@ async function requireListeners(
 }
 
 /** ztunnel makes its listeners transparent after listen(), but before it acknowledges. */
-async function requireTransparency(netns: PodNetns, pod: string): Promise<void> {
-  const ports = await netns.opaquePorts(PROXY_PORTS)
+function requireTransparency(there: readonly Listener[], pod: string): void {
+  const ports = opaquePorts(PROXY_PORTS, there)
   if (ports.length > 0)
     throw new SluiceError('SLUICE_ERR_ZTUNNEL_NOT_TRANSPARENT', { pod, ports: ports.join(', ') })
 }

@@ -3,7 +3,7 @@
 // the agent's own for the time in which ztunnel is away.
 
 import { listener_slot, ztunnel_port } from '#contract'
-import type { Descriptor } from '#native'
+import type { Descriptor, Listener } from '#native'
 import type { KernelMaps } from '../maps/kernel-maps.ts'
 import type { PodNetns } from '../netns/pod-netns.ts'
 import { OpenSockets } from '../ztunnel/open-sockets.ts'
@@ -17,6 +17,14 @@ export const PROXY_PORTS: readonly number[] = [
 ]
 
 const { SLOT_ZTUNNEL, SLOT_UPGRADE, SLOT_PARKED } = listener_slot
+
+/** Those of the ports that somebody listens on, and nobody of them transparently. */
+export function opaquePorts(ports: readonly number[], listeners: readonly Listener[]): number[] {
+  return ports.filter((port) => {
+    const there = listeners.filter((listener) => listener.port === port)
+    return there.length > 0 && there.every(({ transparent }) => transparent === false)
+  })
+}
 
 type Place = Pick<PodNetns, 'cookie' | 'listeners' | 'mutedFd'>
 

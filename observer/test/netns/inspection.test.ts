@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { FirewallTable, Netns, NetnsOperation, Route, Rule } from '#native'
 import { Inspector } from '../../netns/inspection.ts'
 
@@ -96,6 +96,37 @@ describe('a look into a namespace', () => {
     pod.sysctls['net.ipv4.ip_forward'] = '0'
     expect(await inspector.look([])).toEqual({ ...first, enabled: { ipv4: false, ipv6: false } })
     expect(pod.news).toEqual([])
+  })
+})
+
+describe('a survey of what others have made', () => {
+  it('finds rules, routes and firewall in one visit, whatever was read before', async () => {
+    const { pod, inspector } = inspected()
+    await inspector.look([])
+    pod.asked.length = 0
+    pod.rules.ipv4 = []
+    pod.tables = []
+    const visits = vi.spyOn(pod.netns, 'run')
+    expect(await inspector.survey()).toEqual({ rules: [], routes: [ROUTE], tables: [] })
+    expect(visits).toHaveBeenCalledOnce()
+    expect(pod.news.toSorted()).toEqual([...ROUTING, 'firewall'].toSorted())
+  })
+
+  it('is what later looks know, unless more was told of meanwhile', async () => {
+    const { pod, inspector } = inspected()
+    await inspector.survey()
+    pod.asked.length = 0
+    expect(await inspector.look([])).toMatchObject({ rules: [RULE], tables: [NAT] })
+    expect(pod.news).toEqual([])
+    pod.meanwhile = () => {
+      inspector.doubt()
+      pod.generation = '2'
+    }
+    await inspector.survey()
+    pod.meanwhile = () => undefined
+    pod.asked.length = 0
+    await inspector.look([])
+    expect(pod.news).toEqual([...ROUTING, 'firewall'])
   })
 })
 

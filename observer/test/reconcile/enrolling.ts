@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import { vi } from 'vitest'
+import { ztunnel_port } from '#contract'
+import type { Listener } from '#native'
 import { NO_TRAITS } from '../../membership/traits.ts'
+import type { PodNetns } from '../../netns/pod-netns.ts'
 import type { PodState, Verdict } from '../../pods/state.ts'
 import { type Dwelling, dwellingIn, type EnrolmentParts, enrol } from '../../reconcile/enrolment.ts'
 
 const NETNS = 7n
+
+export function listenerOn(port: number, transparent: boolean): Listener {
+  return { port, transparent, mark: 0, inode: port }
+}
 
 /** An enrolment in which everything succeeds; `events` tells what happened, in order. */
 export function enrolment(option: EnrolmentParts['establishedConnections'], before: Verdict) {
@@ -14,8 +21,7 @@ export function enrolment(option: EnrolmentParts['establishedConnections'], befo
     fd: -1,
     addresses: { ipv4: '10.0.0.1', ipv6: undefined, more: [] },
     prepare: vi.fn(async () => []),
-    listensOn: vi.fn(async () => true),
-    opaquePorts: vi.fn<(ports: readonly number[]) => Promise<number[]>>(async () => []),
+    listeners: vi.fn<PodNetns['listeners']>(async () => [listenerOn(ztunnel_port.ZTUNNEL_DNS, true)]),
     refuseConflicts: vi.fn<() => Promise<void>>(async () => undefined),
     resetConnections: vi.fn(async () => events.push('reset'))
   }

@@ -45,10 +45,16 @@ describe('an enrolment', () => {
     ['does not answer', false]
   ])('captures DNS where ztunnel %s it', async (_, answers) => {
     const { run, netns, parts, dwelling } = enrolment('leave', 'held')
-    netns.listensOn.mockResolvedValue(answers)
+    if (!answers) netns.listeners.mockResolvedValue([])
     await run()
     expect(dwelling.traits.dns).toBe(answers)
     expect(parts.entries.write.mock.lastCall?.at(-1)).toMatchObject({ dns: answers })
+  })
+
+  it('visits the pod once to see who listens', async () => {
+    const { run, netns } = enrolment('leave', 'held')
+    await run()
+    expect(netns.listeners).toHaveBeenCalledExactlyOnceWith([15001, 15006, 15008, 15053])
   })
 
   it('needs every listener of ztunnel, and says why one could not be found', async () => {
@@ -112,7 +118,7 @@ describe('an enrolment that is called off', () => {
   it('after the acknowledgement steers nothing', async () => {
     const { run, netns, events } = enrolment('reset', 'pass')
     const controller = new AbortController()
-    netns.opaquePorts.mockImplementation(async () => {
+    netns.listeners.mockImplementation(async () => {
       controller.abort()
       return []
     })

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest'
 import { NativeError } from '#native'
-import { enrolment } from './enrolling.ts'
+import { enrolment, listenerOn } from './enrolling.ts'
 
 describe('connections from before an enrolment', () => {
   it.each([
@@ -33,7 +33,7 @@ describe('connections from before an enrolment', () => {
 describe('listeners of ztunnel that are not transparent', () => {
   it('fail the enrolment after the acknowledgement, before anything is steered or reset', async () => {
     const { run, netns, events } = enrolment('reset', 'pass')
-    netns.opaquePorts.mockImplementation(async (ports) => [...ports])
+    netns.listeners.mockImplementation(async (ports) => ports.map((port) => listenerOn(port, false)))
     await expect(run()).rejects.toMatchObject({
       code: 'SLUICE_ERR_ZTUNNEL_NOT_TRANSPARENT',
       message: 'ztunnel has listeners on 15001, 15006, 15008 in pod shop/app that are not transparent',

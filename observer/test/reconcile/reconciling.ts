@@ -51,8 +51,7 @@ export function reconciling() {
       },
       restore: async () => void log.push(`${name} restored`),
       refuseConflicts,
-      opaquePorts: async () => [],
-      listensOn: async () => false,
+      listeners: async () => [],
       steeredSockets: async () => 0,
       follow: async () => void log.push(`${name} followed`),
       close: () => void log.push(`${name} closed`)
