@@ -19,20 +19,28 @@ const DIALLING_MS = 20
 /** What a change leaves to do, an Event say, is not the next one's. */
 const APART_MS = 200
 
+/** Milliseconds from the request. */
+interface Change {
+  readonly answered: number
+  readonly connected: number
+}
+
 /** The application tells by its socket's mark which way a connection went. */
 function openChanging(pod: Pod, server: string) {
   const application = pod.converse(['until', server, 8080, PAUSE_US])
-  return async (word: 'steered' | 'plain', annotation: 'true' | null): Promise<number> => {
+  return async (word: 'steered' | 'plain', annotation: 'true' | null): Promise<Change> => {
     const before = application.lines.length
     application.write(`${word}\n`)
     await sleep(DIALLING_MS)
     const asked = hrtime.bigint()
     await pod.annotate(AMBIENT, annotation)
+    const answered = hrtime.bigint()
     const line = await application.waitFor((each) => application.lines.indexOf(each) >= before)
     expect(line).toMatchObject({ event: word, refused: 0 })
     await scene.sluice.untilPod(pod, [word === 'steered' ? 'enrolled' : 'outside'], { everyMs: APART_MS })
     await sleep(APART_MS)
-    return Number(BigInt(String(line.ns)) - asked) / 1e6
+    const since = (time: bigint) => Number(time - asked) / 1e6
+    return { answered: since(answered), connected: since(BigInt(String(line.ns))) }
   }
 }
 
@@ -42,12 +50,17 @@ it('of a pod that is annotated and un-annotated', async ({ skip }) => {
   const namespace = await scene.namespace('changing')
   const [server = ''] = await (await namespace.run('server')).addresses()
   const change = openChanging(await namespace.run('changing', { command: ['dial', 'pause'] }), server)
-  const annotated: number[] = []
-  const unannotated: number[] = []
+  const annotated: Change[] = []
+  const unannotated: Change[] = []
   for (let count = 0; count < CHANGES; count++) {
     annotated.push(await change('steered', 'true'))
     unannotated.push(await change('plain', null))
   }
-  print('annotate to first steered connection', annotated)
-  print('un-annotate to first plain connection', unannotated)
+  const connected = (changes: readonly Change[]) => changes.map((change) => change.connected)
+  print('annotate to first steered connection', connected(annotated))
+  print('un-annotate to first plain connection', connected(unannotated))
+  print(
+    'either PATCH, from request to answer',
+    [...annotated, ...unannotated].map(({ answered }) => answered)
+  )
 })
