@@ -182,6 +182,7 @@ export class Agent {
   #hear(fact: Fact): void {
     if (fact.kind === 'answer') this.#parts.clock.ended(fact.uid, fact.input)
     if (fact.kind === 'netns-seen') this.#reconciler.saw(fact.cgroup, fact.pid)
+    this.#patrol.hear(fact)
     refuseRivals(fact, this.#parts.kernel.entries, this.#problems)
     for (const { state, effects } of this.#roster.hear(fact)) {
       if (state.cgroup !== undefined) this.#parts.kernel.entries.record(state.cgroup.id, recordOf(state))
@@ -192,7 +193,6 @@ export class Agent {
       this.#parts.publish?.({ state, effects })
     }
     if (fact.kind === 'synced') this.#synced()
-    if (fact.kind === 'answer' && fact.input.kind === 'enrolled') this.#patrol.visit(fact.uid)
   }
 
   /** Every pod of the node is offered, or kept until it can be: a snapshot ends no pod's proxy by mistake. */

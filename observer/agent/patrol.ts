@@ -6,7 +6,7 @@ import { NativeError } from '#native'
 import { causeText } from '../errors/error.ts'
 import type { KubeletExemption } from '../kubelet/exemption.ts'
 import type { PodUid } from '../pods/pod.ts'
-import type { Roster } from '../pods/roster.ts'
+import type { Fact, Roster } from '../pods/roster.ts'
 import { isSteered } from '../pods/state.ts'
 import type { Verifier } from '../reconcile/verifier.ts'
 import type { KernelSide } from './kernel-side.ts'
@@ -48,6 +48,14 @@ export class Patrol {
   /** At once, unless the pod is visited too often; a change during the visit is looked at in one more. */
   visit(uid: PodUid): void {
     if (!this.#closed) void this.#visits.make(uid)
+  }
+
+  /** Before the roster hears it; the visit is made when it has. */
+  hear(fact: Fact): void {
+    if (fact.kind === 'answer' && fact.input.kind === 'enrolled') this.visit(fact.uid)
+    if (fact.kind !== 'pod') return
+    const former = this.#options.roster.find(fact.pod.uid)?.pod
+    if (former !== undefined && former.ips.join() !== fact.pod.ips.join()) this.visit(fact.pod.uid)
   }
 
   close(): void {

@@ -18,6 +18,11 @@ export function addressOf(text: string): Addr {
   return { word }
 }
 
+/** As the kernel writes it; a manifest may spell it otherwise. */
+export function canonicalText(address: string): string {
+  return isIPv6(address) && !address.includes('%') ? canonical(address) : address
+}
+
 /** undefined for all zero */
 export function addressText({ word }: Addr): string | undefined {
   const bytes = Buffer.alloc(16)

@@ -17,6 +17,8 @@ export interface PodAddresses {
   readonly ipv6: string | undefined
   /** Others of the network namespace, at most `MORE_ADDRESSES`: secondary networks, fe80::. */
   readonly more: readonly string[]
+  /** Those of the two that the source names for the pod; undefined: it names none for it, or not yet. */
+  readonly named?: readonly string[] | undefined
 }
 
 /** Of one pod: the map has room for as many of each, so that none takes another's. */
@@ -105,7 +107,7 @@ export class PodEntries {
     for (const ip of addresses.more) this.#maps.own_addr.set({ netns, addr: addressOf(ip) }, 1)
     const lost = hostsOf(former).filter((ip) => !hostsOf(addresses).includes(ip))
     this.#releaseHosts(netns, lost.map(addressOf))
-    for (const ip of hostsOf(addresses)) this.#maps.addr_netns.set(addressOf(ip), netns)
+    for (const ip of hostsOf(addresses)) this.#takeHost(netns, addressOf(ip), addresses.named !== undefined)
     if (this.#maps.pod_stat.get(netns) === undefined) {
       this.#maps.pod_stat.set(netns, { steered: 0n, refused: 0n, accepted: 0n })
     }
@@ -161,6 +163,13 @@ export class PodEntries {
     this.#maps.netns_pod.delete(netns)
   }
 
+  /** A pod may give itself the address of another, which keeps it; the source knows whom the network has given it to. */
+  #takeHost(netns: bigint, addr: Addr, named: boolean): void {
+    const { addr_netns, netns_pod } = this.#maps
+    const holder = addr_netns.get(addr) ?? netns
+    if (named || holder === netns || !hasAddress(netns_pod.get(holder), addr)) addr_netns.set(addr, netns)
+  }
+
   /** An address that the network has given to the next pod meanwhile is that one's. */
   #releaseHosts(netns: bigint, addresses: readonly Addr[]): void {
     const { addr_netns } = this.#maps
@@ -210,7 +219,13 @@ function flagsOf({ more }: PodAddresses, { dns, bypassInbound }: Traits): number
   )
 }
 
-/** The addresses at which the kubelet probes a pod. */
-export function hostsOf({ ipv4, ipv6 }: PodAddresses): readonly string[] {
-  return [ipv4, ipv6].filter((ip) => ip !== undefined)
+/** The addresses at which the kubelet probes a pod: what the source names for it, where it names any. */
+export function hostsOf({ ipv4, ipv6, named }: PodAddresses): readonly string[] {
+  const both = [ipv4, ipv6].filter((ip) => ip !== undefined)
+  return named === undefined ? both : both.filter((ip) => named.includes(ip))
+}
+
+/** As one of its two. */
+export function hasAddress(entry: PodEntry | undefined, addr: Addr): boolean {
+  return entry?.ip.some((ip) => addressKey(ip) === addressKey(addr)) ?? false
 }

@@ -2,6 +2,7 @@
 // What a network namespace is like, as far as steering depends on it.
 
 import type { Address, Netns } from '#native'
+import { canonicalText } from '../maps/address.ts'
 import { MORE_ADDRESSES, type PodAddresses } from '../maps/pod-entries.ts'
 
 /** Everything about a namespace that the plan depends on, in one visit. */
@@ -46,10 +47,11 @@ export function podAddresses(
   addresses: readonly Address[],
   preferred: readonly string[]
 ): Pick<Surveyed, 'addresses' | 'unlisted'> {
+  const names = preferred.map(canonicalText)
   const own = addresses.filter(({ address }) => !isLoopback(address))
   const choose = (family: Address['family']) => {
     const global = own.filter((each) => each.family === family && each.scope === 'global')
-    return (global.find(({ address }) => preferred.includes(address)) ?? global[0])?.address
+    return (global.find(({ address }) => names.includes(address)) ?? global[0])?.address
   }
   const ipv4 = choose('ipv4')
   const ipv6 = choose('ipv6')
@@ -57,5 +59,7 @@ export function podAddresses(
   const texts = new Set([...other, ...link].map(({ address }) => address))
   const further = [...texts].filter((address) => address !== ipv4 && address !== ipv6)
   const more = further.slice(0, MORE_ADDRESSES)
-  return { addresses: { ipv4, ipv6, more }, unlisted: further.length - more.length }
+  const both = [ipv4, ipv6].filter((address) => address !== undefined)
+  const named = names.length === 0 ? undefined : both.filter((address) => names.includes(address))
+  return { addresses: { ipv4, ipv6, more, named }, unlisted: further.length - more.length }
 }

@@ -3,7 +3,7 @@
 
 import { layout, type Pod as PodEntry } from '#contract'
 import { addressOf } from '../maps/address.ts'
-import { hostsOf, NO_ADDRESSES, type PodAddresses, placed } from '../maps/pod-entries.ts'
+import { hasAddress, hostsOf, NO_ADDRESSES, type PodAddresses, placed } from '../maps/pod-entries.ts'
 import { addressKey, type PodSnapshot } from '../maps/pod-snapshot.ts'
 import { verdictName } from '../maps/verdicts.ts'
 import { NO_TRAITS, type Traits } from '../membership/traits.ts'
@@ -73,7 +73,11 @@ function wrongBeside(
   const key = (ip: string) => addressKey(addressOf(ip))
   const others = found.others.get(netns) ?? new Set()
   const further = new Set(addresses.more.map(key))
-  const hosts = hostsOf(addresses).filter((ip) => found.hosts.get(key(ip)) !== netns)
+  const hosts = hostsOf(addresses).filter((ip) => {
+    const holder = found.hosts.get(key(ip))
+    // One that has it too keeps it: each pod would take it from the other in turn.
+    return holder !== netns && !(holder !== undefined && hasAddress(found.netns.get(holder), addressOf(ip)))
+  })
   return [
     ...hosts.map((ip) => `addr_netns lacks ${ip}`),
     ...(further.isSubsetOf(others) ? [] : ['own_addr lacks an address']),

@@ -6,7 +6,7 @@ import { Patrol } from '../../agent/patrol.ts'
 import type { Roster } from '../../pods/roster.ts'
 import type { PodState } from '../../pods/state.ts'
 import type { Verifier } from '../../reconcile/verifier.ts'
-import { cgroup, podState } from '../pods/pods.ts'
+import { cgroup, pod, podState } from '../pods/pods.ts'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
@@ -62,6 +62,16 @@ function patrolled({ states = [STEERED], mended = [], overflow = 0n, entry = 'he
 }
 
 describe('a visit', () => {
+  it.each([
+    ['names its addresses', pod({ ips: ['10.0.0.1'] }), ['verify u1']],
+    ['names other labels', pod({ labels: { app: 'cart' } }), []]
+  ])('is made at once when the source %s', async (_, told, visits) => {
+    const { patrol, log } = patrolled({ states: [{ ...STEERED, pod: pod() }] })
+    patrol.hear({ kind: 'pod', pod: told })
+    await turn()
+    expect(log).toEqual(visits)
+  })
+
   it('tells that the pod is as it should be', async () => {
     const { patrol, log, open } = patrolled()
     patrol.visit('u1')

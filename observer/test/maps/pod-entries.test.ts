@@ -85,6 +85,29 @@ describe('the entries of a pod', () => {
     expect(maps.addr_netns.get(addressOf('10.0.0.1'))).toBeUndefined()
   })
 
+  it.each([
+    ['the source names no address of it', undefined, NETNS],
+    ['the source names another', [], NETNS],
+    ['the source names it for this one', ['10.0.0.1'], NEXT]
+  ])('keep an address when another pod gives itself the same, and %s', (_, named, kept) => {
+    const maps = podMaps()
+    const entries = new PodEntries(maps)
+    entries.writeNetns(NETNS, NO_ADDRESSES, ADDRESSES)
+    entries.write(CGROUP, NETNS, 'steer', ADDRESSES)
+    entries.writeNetns(NEXT, NO_ADDRESSES, { ...ADDRESSES, named })
+    expect(maps.addr_netns.get(addressOf('10.0.0.1'))).toBe(kept)
+    entries.forgetNetns(NEXT, { ...ADDRESSES, named })
+    expect(maps.addr_netns.get(addressOf('10.0.0.1'))).toBe(kept === NEXT ? undefined : NETNS)
+  })
+
+  it('give an address back that the source does not name', () => {
+    const maps = podMaps()
+    const entries = new PodEntries(maps)
+    entries.writeNetns(NETNS, NO_ADDRESSES, ADDRESSES)
+    entries.writeNetns(NETNS, ADDRESSES, { ...ADDRESSES, named: [] })
+    expect(maps.addr_netns.keys()).toEqual([])
+  })
+
   it('are all gone after both were forgotten', () => {
     const maps = podMaps()
     const entries = new PodEntries(maps)

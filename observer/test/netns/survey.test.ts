@@ -25,8 +25,18 @@ describe('the addresses of a pod', () => {
     expect(podAddresses(all, ['10.0.1.1', '192.0.2.9']).addresses).toEqual({
       ipv4: '10.0.1.1',
       ipv6: 'fd00::1',
-      more: ['10.0.0.1', 'fd00:1::1']
+      more: ['10.0.0.1', 'fd00:1::1'],
+      named: ['10.0.1.1']
     })
+  })
+
+  it.each([
+    ['none, or none yet', [], undefined],
+    ['both', ['10.0.0.1', 'fd00::1'], ['10.0.0.1', 'fd00::1']],
+    ['one, spelt otherwise', ['fd00:0:0::0001'], ['fd00::1']],
+    ['others than the pod has given itself', ['10.0.0.9', 'fd00::9'], []]
+  ])('are known by name where the source names %s', (_, names, named) => {
+    expect(podAddresses(OWN, names).addresses.named).toEqual(named)
   })
 
   it('are those of scope host too, but for the loopback', () => {

@@ -76,6 +76,28 @@ describe('the entries of a steered pod', () => {
   })
 })
 
+describe('an address that two pods have', () => {
+  const NEXT = NETNS + 1n
+
+  function shared() {
+    const { maps, entries } = written()
+    entries.writeNetns(NEXT, NO_ADDRESSES, { ...ADDRESSES, named: [ADDRESSES.ipv4] })
+    return { maps, entries }
+  }
+
+  it('is wrong for neither: no pod takes it from the other in each round', () => {
+    const { entries } = shared()
+    entries.write(9n, NEXT, 'steer', ADDRESSES, TRAITS)
+    expect(wrongEntries(STEERED, ENROLLED, entries.snapshot())).toEqual([])
+  })
+
+  it('is wrong when the other has it no more', () => {
+    const { entries } = shared()
+    entries.write(9n, NEXT, 'steer', NO_ADDRESSES, TRAITS)
+    expect(wrongEntries(STEERED, ENROLLED, entries.snapshot())).toEqual(['addr_netns lacks 10.0.0.1'])
+  })
+})
+
 describe('the entries of a pod that is not steered', () => {
   it.each<[string, Partial<PodState>]>([
     ['has none by right', { verdict: 'none' }],
