@@ -2,7 +2,6 @@
 // The agent's pipeline: facts from processes, from the source and from finished work go to the roster; what it
 // asks for, the reconciler does.
 
-import { existsSync } from 'node:fs'
 import { interval, merge, NEVER, Subject, Subscription, tap } from 'rxjs'
 import type { RingBuffer } from '#native'
 import { type ControlServer, serveControl } from '../control/server.ts'
@@ -31,7 +30,7 @@ import { Refused } from './refused.ts'
 import { refuseRivals } from './rivals.ts'
 import { selection, selectionPolicy } from './selection.ts'
 import { agentReport } from './status.ts'
-import { sweepDead } from './sweep-dead.ts'
+import { sweepCgroups, sweepDead } from './sweep-dead.ts'
 import { sweepExemptions } from './sweep-exemptions.ts'
 
 const HEARTBEAT_MS = 1_000
@@ -126,7 +125,7 @@ export class Agent {
     await (this.#kubelet === undefined ? kernel.cgroups.detachKubelet() : this.#kubelet.refresh())
     this.#running.add(interval(HEARTBEAT_MS).subscribe(() => this.#beat()))
     for (const fact of await this.#kubepods.scan()) this.#hear(fact)
-    sweepDead(this.#roster.states, kernel, log)
+    sweepDead(this.#roster.states, this.#parts)
     this.#running.add(this.#zds.ztunnels$.subscribe((ztunnels) => this.#onZtunnels(ztunnels)))
     this.#follow()
     this.#control = await serveControl(config.controlSocket, {
@@ -218,7 +217,7 @@ export class Agent {
 
   #onZtunnels(ztunnels: readonly ZtunnelInfo[]): void {
     this.#ztunnels = ztunnels
-    this.#parts.kernel.sweep(existsSync)
+    sweepCgroups(this.#roster.states, this.#parts)
   }
 
   get facts(): Facts {

@@ -195,12 +195,16 @@ export class KernelSide {
     this.#ztunnels.set(cgroup.id, cgroup.path)
   }
 
-  /** Frees what belonged to cgroups that are gone. */
-  sweep(exists: (path: string) => boolean): void {
+  /**
+   * Frees what belonged to cgroups that are gone.
+   * @param living cgroups that are there, of pods and the configured one: a ztunnel that came to an agent before this
+   *   one is known by its id alone
+   */
+  sweep(exists: (path: string) => boolean, living: ReadonlySet<bigint>): void {
     this.cgroups.sweep()
     this.#roles.sweep((id) => {
       const path = this.#ztunnels.get(id)
-      return path === undefined || exists(path)
+      return path === undefined ? living.has(id) : exists(path)
     })
   }
 

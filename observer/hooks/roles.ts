@@ -45,9 +45,9 @@ export class Roles {
     return lost.map(({ name }) => name)
   }
 
-  /** Frees the elements of cgroups for which `exists` says no. */
+  /** Frees the elements of cgroups for which `exists` says no, but for this agent's own. */
   sweep(exists: (cgroup: bigint) => boolean): void {
-    this.#free(({ cgroup }) => !exists(cgroup))
+    this.#free(({ cgroup }) => this.#granted.get(cgroup)?.name !== 'agent' && !exists(cgroup))
   }
 
   #free(isOver: (role: Role) => boolean): void {

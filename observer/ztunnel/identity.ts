@@ -108,7 +108,7 @@ function refuse(reason: RefusalReason, detail?: string): Refusal {
   return detail === undefined ? { allowed: false, reason } : { allowed: false, reason, detail }
 }
 
-function belowRoot(path: string, root: string): string {
+export function belowRoot(path: string, root: string): string {
   const below = path === root || path.startsWith(`${root}/`) ? path.slice(root.length) : path
   return `/${below
     .split('/')

@@ -43,6 +43,19 @@ describe('roles', () => {
     ])
   })
 
+  it('of ztunnels that a former agent admitted are freed, and the agent’s own are kept', () => {
+    const map = memoryMap('role')
+    const former = new Roles(map)
+    for (let id = 1n; id < role_limits.ROLES; id++) former.grant('ztunnel', { id, level: 4 })
+    const roles = new Roles(map)
+    roles.grant('agent', { id: 100n, level: 3 })
+    roles.sweep((id) => id === 2n)
+    expect(held(map)).toEqual([
+      { cgroup: 2n, level: 4, kind: role_kind.ROLE_ZTUNNEL },
+      { cgroup: 100n, level: 3, kind: role_kind.ROLE_AGENT }
+    ])
+  })
+
   it('are refused when none is free, and free again after a sweep', () => {
     const { map, roles } = granted()
     for (let id = 1n; id <= role_limits.ROLES; id++) roles.grant('ztunnel', { id, level: 3 })
