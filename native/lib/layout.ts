@@ -51,6 +51,14 @@ export class Layout {
     this.#decode = compileDecoder(type)
   }
 
+  /** Where a member of a struct lies in its bytes, and what is there. */
+  member(name: string): { readonly offset: number; readonly layout: Layout } {
+    const found =
+      this.type.kind === 'struct' ? this.type.members.find((each) => each.name === name) : undefined
+    if (found === undefined) throw invalidArgument(`a member of ${this.name}`, 'name', name)
+    return { offset: found.offset, layout: new Layout(found.type) }
+  }
+
   encode(value: unknown): Uint8Array {
     const bytes = new Uint8Array(this.size)
     this.#encode(new DataView(bytes.buffer), 0, value, this.name)

@@ -131,6 +131,31 @@ export class BpfMap<K = unknown, V = unknown> {
     return this.#decodeAll(this.keyLayout, native.keysOfMap(this.#handle)) as K[]
   }
 
+  /** Those of keys() whose member has this value; no other key is decoded, which is what takes the time. */
+  keysWith<M extends keyof K & string>(member: M, value: K[M]): K[] {
+    const { offset, layout } = this.keyLayout.member(member)
+    const wanted = layout.encode(value)
+    const { size } = this.keyLayout
+    const keys = native.keysOfMap(this.#handle)
+    const found: K[] = []
+    for (let at = 0; at < keys.length; at += size) {
+      if (wanted.every((byte, i) => keys[at + offset + i] === byte))
+        found.push(this.keyLayout.decode(keys, at) as K)
+    }
+    return found
+  }
+
+  /** As entries(), the keys in the bytes of their layout. */
+  encodedEntries(): [Uint8Array, V][] {
+    this.#refusePerCpu('encodedEntries')
+    const [keys, values] = native.entriesOfMap(this.#handle)
+    const { size } = this.keyLayout
+    return this.#decodeAll(this.valueLayout, values).map((value, i) => [
+      keys.subarray(i * size, (i + 1) * size),
+      value as V
+    ])
+  }
+
   /** As keys(), with values; in few system calls where the map supports batches. */
   entries(): [K, V][] {
     this.#refusePerCpu('entries')
@@ -146,6 +171,14 @@ export class BpfMap<K = unknown, V = unknown> {
     return native.deleteMapKeys(
       this.#handle,
       this.#encodeAll(keys, (key) => this.keyLayout.encode(key))
+    )
+  }
+
+  /** As deleteBatch(), of keys as encodedEntries() lists them. */
+  deleteEncoded(keys: readonly Uint8Array[]): number {
+    return native.deleteMapKeys(
+      this.#handle,
+      this.#encodeAll(keys, (key) => key)
     )
   }
 

@@ -66,6 +66,34 @@ describe.each(['small', 'lru'])('a %s hash of integers', (name) => {
   })
 })
 
+describe('a hash of structs', () => {
+  const filled = () => {
+    const map = load().map<Point, unknown>('hash')
+    map.setBatch(Array.from({ length: 100 }, (_, n) => [{ ...point(n), id: BigInt(n % 4) }, entry(n)]))
+    return map
+  }
+
+  it('lists the keys with one member, and no other', () => {
+    const map = filled()
+    const found = map.keysWith('id', 3n)
+    expect(found).toHaveLength(25)
+    expect(new Set(found.map(({ id, place }) => [id, (place[0] ?? 0) % 4].join()))).toEqual(new Set(['3,3']))
+    expect(map.keysWith('place', [7, 0, 0, 0])).toEqual([{ ...point(7), id: 3n }])
+    expect(map.keysWith('id', 4n)).toEqual([])
+    failure(() => map.keysWith('nobody' as 'id', 4n), 'EINVALID_ARGUMENT')
+  })
+
+  it('lists keys in their bytes, and deletes them so', () => {
+    const map = filled()
+    const entries = map.encodedEntries()
+    expect(new Map(entries.map(([key, value]) => [map.keyLayout.decode(key), value]))).toEqual(
+      new Map(map.entries())
+    )
+    expect(map.deleteEncoded(entries.slice(10).map(([key]) => key))).toBe(90)
+    expect(map.keys()).toHaveLength(10)
+  })
+})
+
 describe('a full map', () => {
   it('says so, by name, with its size and a remedy', () => {
     const small = load().map<number, bigint>('small')

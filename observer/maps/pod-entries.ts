@@ -116,7 +116,7 @@ export class PodEntries {
   /** Ports that the kubelet probes; those that nobody probes any more are forgotten. */
   writeProbes(netns: bigint, ports: readonly number[]): void {
     const { probe_port } = this.#maps
-    const known = probe_port.keys().filter((key) => key.netns === netns)
+    const known = probe_port.keysWith('netns', netns)
     probe_port.deleteBatch(known.filter(({ port }) => !ports.includes(port)))
     for (const port of ports) {
       if (!known.some((key) => key.port === port))
@@ -138,8 +138,8 @@ export class PodEntries {
   rewriteNetns(netns: bigint, addresses: PodAddresses): void {
     const further = new Set(addresses.more.map((ip) => addressKey(addressOf(ip))))
     const surplus = this.#maps.own_addr
-      .keys()
-      .filter((key) => key.netns === netns && !further.has(addressKey(key.addr)))
+      .keysWith('netns', netns)
+      .filter(({ addr }) => !further.has(addressKey(addr)))
     this.#maps.own_addr.deleteBatch(surplus)
     this.writeNetns(netns, addresses, addresses)
   }
@@ -149,17 +149,17 @@ export class PodEntries {
     const { own_addr, addr_netns } = this.#maps
     own_addr.deleteBatch(
       addresses === undefined
-        ? own_addr.keys().filter((key) => key.netns === netns)
+        ? own_addr.keysWith('netns', netns)
         : addresses.more.map((ip) => ({ netns, addr: addressOf(ip) }))
     )
     this.#releaseHosts(netns, addresses === undefined ? addr_netns.keys() : hostsOf(addresses).map(addressOf))
     this.#maps.pod_stat.delete(netns)
     this.#maps.probe_stat.delete(netns)
     this.writeProbes(netns, [])
-    for (const key of this.#maps.latest.keys()) if (key.netns === netns) this.#maps.latest.delete(key)
+    for (const key of this.#maps.latest.keysWith('netns', netns)) this.#maps.latest.delete(key)
     // A probe's socket that closes later finds nobody at its address any more.
     for (const exempt of [this.#maps.exempt, this.#maps.exempt_probe])
-      exempt.deleteBatch(exempt.keys().filter((key) => key.netns === netns))
+      exempt.deleteBatch(exempt.keysWith('netns', netns))
     this.#maps.netns_pod.delete(netns)
   }
 
@@ -197,8 +197,7 @@ export class PodEntries {
 
   /** The kernel tells of the pod's next process again. */
   unsee(cgroup: bigint): void {
-    const seen = this.#maps.seen_netns.keys().filter((key) => key.cgroup === cgroup)
-    this.#maps.seen_netns.deleteBatch(seen)
+    this.#maps.seen_netns.deleteBatch(this.#maps.seen_netns.keysWith('cgroup', cgroup))
   }
 }
 

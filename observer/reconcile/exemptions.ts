@@ -3,7 +3,7 @@
 // socket was another's by the time: what is left would let the next connection with the same ends pass ztunnel by. And
 // once both ends have their sockets no lookup asks: whoever holds connections open must not hold the map's room.
 
-import { role_kind, type Tuple } from '#contract'
+import { role_kind } from '#contract'
 import type { KernelMaps } from '../maps/kernel-maps.ts'
 
 export interface ExemptionSweepOptions {
@@ -16,16 +16,16 @@ export interface ExemptionSweepOptions {
   readonly onSwept: (count: number) => void
 }
 
+/** Keys in their bytes: of so many, none is decoded. */
 interface Unneeded {
   /** No socket has them. */
-  readonly missing: readonly { readonly key: Tuple; readonly id: string }[]
+  readonly missing: readonly Uint8Array[]
   /** The server has accepted them, in the client's namespace. */
-  readonly accepted: readonly Tuple[]
+  readonly accepted: readonly Uint8Array[]
 }
 
+/** What struct tuple has from `src` on. */
 const RECORD_BYTES = 36
-/** struct tuple has the namespace first, then what makes a record. */
-const RECORD_AT = 8
 const KUBELET = BigInt(role_kind.ROLE_KUBELET)
 /** Above it are what hooks note of the connection. */
 const ROLE = 0xffn
@@ -42,27 +42,28 @@ export class ExemptionSweep {
   async round(): Promise<void> {
     const { exempt, onSwept } = this.#options
     const { missing, accepted } = await this.#unneeded()
-    exempt.deleteBatch(accepted)
-    const lost = missing.filter(({ id }) => this.#suspects.has(id))
-    this.#suspects = new Set(missing.map(({ id }) => id))
-    if (lost.length > 0) onSwept(exempt.deleteBatch(lost.map(({ key }) => key)))
+    exempt.deleteEncoded(accepted)
+    const lost = missing.filter((key) => this.#suspects.has(textOf(key)))
+    this.#suspects = new Set(missing.map(textOf))
+    if (lost.length > 0) onSwept(exempt.deleteEncoded(lost))
   }
 
   async #unneeded(): Promise<Unneeded> {
     const { exempt, connectionsIn, connectionsOfNode } = this.#options
-    const byClient = Map.groupBy(exempt.entries(), ([{ netns }, role]) =>
-      (role & ROLE) === KUBELET ? 'node' : netns
+    const netns = exempt.keyLayout.member('netns')
+    const { offset } = exempt.keyLayout.member('src')
+    const byClient = Map.groupBy(exempt.encodedEntries(), ([key, role]) =>
+      (role & ROLE) === KUBELET ? 'node' : (netns.layout.decode(key, netns.offset) as bigint)
     )
-    const missing = []
-    const accepted = []
+    const missing: Uint8Array[] = []
+    const accepted: Uint8Array[] = []
     for (const [client, entries] of byClient) {
       const packed = client === 'node' ? await connectionsOfNode() : await connectionsIn(client)
       if (packed === undefined) continue
       const alive = recordsOf(packed)
       for (const [key] of entries) {
-        const bytes = exempt.keyLayout.encode(key)
-        const record = textOf(bytes.subarray(RECORD_AT, RECORD_AT + RECORD_BYTES))
-        if (!alive.has(record)) missing.push({ key, id: textOf(bytes) })
+        const record = textOf(key.subarray(offset, offset + RECORD_BYTES))
+        if (!alive.has(record)) missing.push(key)
         else if (alive.has(otherEnd(record))) accepted.push(key)
       }
     }
@@ -71,11 +72,10 @@ export class ExemptionSweep {
 }
 
 function recordsOf(packed: Uint8Array): ReadonlySet<string> {
-  const count = packed.length / RECORD_BYTES
+  const text = textOf(packed)
+  const count = text.length / RECORD_BYTES
   return new Set(
-    Array.from({ length: count }, (_, index) =>
-      textOf(packed.subarray(index * RECORD_BYTES, (index + 1) * RECORD_BYTES))
-    )
+    Array.from({ length: count }, (_, index) => text.slice(index * RECORD_BYTES, (index + 1) * RECORD_BYTES))
   )
 }
 

@@ -8,7 +8,7 @@ import { addressOf } from '../../maps/address.ts'
 import type { Roster } from '../../pods/roster.ts'
 import type { Reconciler } from '../../reconcile/reconciler.ts'
 import type { Verifier } from '../../reconcile/verifier.ts'
-import { MemoryMap } from '../maps/memory-map.ts'
+import { ExemptMap } from '../maps/exempt-map.ts'
 import { NETNS, podState } from '../pods/pods.ts'
 
 const INTERVAL = 5_000
@@ -21,14 +21,9 @@ const GONE: Tuple = {
   dport: 80
 }
 
-function exemptMap() {
-  const keyLayout = { encode: ({ sport }: Tuple) => new Uint8Array(48).fill(sport) }
-  return Object.assign(new MemoryMap<Tuple, bigint>(), { keyLayout })
-}
-
 /** @param connections of the pod in that namespace; undefined: it is no pod's */
 function following(connections?: () => Promise<Uint8Array>) {
-  const maps = { exempt: exemptMap(), exempt_probe: exemptMap() }
+  const maps = { exempt: new ExemptMap(), exempt_probe: new ExemptMap() }
   for (const map of Object.values(maps)) map.set(GONE, BigInt(role_kind.ROLE_ZTUNNEL))
   const kernel = { maps, unexempted: 4 }
   const parts = { config: { verifyInterval: INTERVAL }, kernel, log: pino({ enabled: false }) }

@@ -30,6 +30,10 @@ export class MemoryMap<K, V> {
     return [...this.#elements.values()].map(([key]) => key)
   }
 
+  keysWith<M extends keyof K & string>(member: M, value: K[M]): K[] {
+    return [...this.#elements.values()].flatMap(([key]) => (key[member] === value ? [key] : []))
+  }
+
   entries(): [K, V][] {
     return [...this.#elements.values()]
   }

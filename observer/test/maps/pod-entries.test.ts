@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { pod_flag, verdict } from '#contract'
 import { addressOf } from '../../maps/address.ts'
 import { NO_ADDRESSES, PodEntries } from '../../maps/pod-entries.ts'
@@ -121,6 +121,14 @@ describe('the entries of a pod', () => {
     const { seen_netns, ...all } = maps
     for (const [name, map] of Object.entries(all)) expect(map.keys(), name).toEqual([])
     expect(seen_netns.keys()).toEqual([])
+  })
+
+  it('are forgotten without a look at every connection of the node', () => {
+    const maps = podMaps()
+    const decoding = vi.fn(() => [])
+    for (const exempt of [maps.exempt, maps.exempt_probe, maps.latest]) exempt.keys = decoding
+    new PodEntries(maps).forgetNetns(NETNS, ADDRESSES)
+    expect(decoding).not.toHaveBeenCalled()
   })
 
   it('forget every sighting of one pod', () => {

@@ -4,7 +4,7 @@ import { role_kind, type Tuple } from '#contract'
 import { addressOf } from '../../maps/address.ts'
 import type { KernelMaps } from '../../maps/kernel-maps.ts'
 import { ExemptionSweep } from '../../reconcile/exemptions.ts'
-import { MemoryMap } from '../maps/memory-map.ts'
+import { ExemptMap, TUPLE } from '../maps/exempt-map.ts'
 
 const POD = 7n
 const { ROLE_ZTUNNEL, ROLE_KUBELET } = role_kind
@@ -13,28 +13,17 @@ function tuple(sport: number, netns = POD): Tuple {
   return { netns, src: addressOf('10.0.0.9'), dst: addressOf('10.0.0.1'), sport, dport: 80 }
 }
 
-/** As in the kernel: the namespace, then what a record of the native operation has. */
-function encode({ netns, src, dst, sport, dport }: Tuple): Uint8Array {
-  const bytes = Buffer.alloc(48)
-  bytes.writeBigUInt64LE(netns, 0)
-  for (const [index, word] of [...src.word, ...dst.word].entries()) bytes.writeUInt32LE(word, 8 + index * 4)
-  bytes.writeUInt16LE(sport, 40)
-  bytes.writeUInt16LE(dport, 42)
-  return bytes
-}
-
 /** As the server's socket has it. */
 function accepted({ src, dst, sport, dport, ...rest }: Tuple): Tuple {
   return { ...rest, src: dst, dst: src, sport: dport, dport: sport }
 }
 
 function packed(...connections: readonly Tuple[]): Uint8Array {
-  return Buffer.concat(connections.map((each) => encode(each).subarray(8, 44)))
+  return Buffer.concat(connections.map((each) => TUPLE.encode(each).subarray(8, 44)))
 }
 
 function swept(inPod: Uint8Array | undefined, onNode: Uint8Array = packed()) {
-  const map = new MemoryMap<Tuple, bigint>()
-  const exempt = Object.assign(map, { keyLayout: { encode } }) as unknown as KernelMaps['exempt']
+  const exempt = new ExemptMap() as unknown as KernelMaps['exempt']
   const counts: number[] = []
   const sockets = { inPod, onNode }
   const sweep = new ExemptionSweep({
