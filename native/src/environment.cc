@@ -8,7 +8,10 @@ Handle::Handle(Napi::Env env) : environment_(Environment::Of(env)) {
   position_ = std::prev(environment_->handles_.end());
 }
 
-Handle::~Handle() = default;
+// Not closed: a derived constructor threw, and there is nothing to close yet.
+Handle::~Handle() {
+  if (!closed_) environment_->handles_.erase(position_);
+}
 
 void Handle::Close() {
   if (closed_) return;

@@ -105,3 +105,13 @@ export function compile(name: string, directory: string): string {
   execFileSync('gcc', ['-Wall', '-Wextra', '-Werror', '-o', program, source], { stdio: 'pipe' })
   return program
 }
+
+/** Builds a library of preload/ that stands before the C library's functions; its path is for LD_PRELOAD. */
+export function compilePreload(name: string, directory: string): string {
+  const shim = join(directory, `${name}.so`)
+  const source = fileURLToPath(new URL(`./preload/${name}.c`, import.meta.url))
+  execFileSync('gcc', ['-shared', '-fPIC', '-Wall', '-Wextra', '-Werror', '-o', shim, source], {
+    stdio: 'pipe'
+  })
+  return shim
+}

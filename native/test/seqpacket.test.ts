@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { SeqpacketConnection } from '../lib/seqpacket.ts'
-import { compile, openFds } from './netns-world.ts'
+import { compile, compilePreload, library, openFds, runProgram } from './netns-world.ts'
 import { bytes, end, failure, Sockets } from './seqpacket-world.ts'
 
 const programs = mkdtempSync(join(tmpdir(), 'seqpacket-'))
@@ -174,4 +174,22 @@ describe('the peer', () => {
     expect(reported).toBe(0)
     expect(() => server.send(bytes('x'))).toThrow(failure('ECLOSED'))
   })
+})
+
+it('a process ends as always after a peer could not be identified', () => {
+  sockets.listen()
+  const program = `import { SeqpacketConnection } from '${library('seqpacket')}'
+    const code = () => {
+      try { SeqpacketConnection.connect('${sockets.path}') } catch (error) { return error.code }
+    }
+    console.log(code(), code())`
+  // Memory that was given back is not what it was: a handle that is still known then cannot be closed.
+  const preload = `LD_PRELOAD=${compilePreload('peerless', programs)}`
+  expect(runProgram(program, ['env', preload, 'MALLOC_PERTURB_=165'])).toEqual(
+    expect.objectContaining({
+      status: 0,
+      signal: null,
+      stdout: 'SLUICE_NATIVE_ESEQPACKET_PEER SLUICE_NATIVE_ESEQPACKET_PEER\n'
+    })
+  )
 })

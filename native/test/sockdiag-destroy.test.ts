@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Listener, Netns, type SparedSockets } from '../lib/netns.ts'
-import { compile, FAMILIES, library, runProgram, type World } from './netns-world.ts'
+import { compile, compilePreload, FAMILIES, library, runProgram, type World } from './netns-world.ts'
 import { ADDRESSES, Endpoint, wired } from './sockdiag-endpoint.ts'
 
 const PLAIN = 7001
@@ -103,9 +101,7 @@ it('destroys IPv4-mapped connections, and spares mapped loopback', async () => {
 })
 
 it('says so when the kernel cannot destroy sockets', () => {
-  const shim = join(directory, 'undestroyable.so')
-  const source = fileURLToPath(new URL('./preload/undestroyable.c', import.meta.url))
-  execFileSync('gcc', ['-shared', '-fPIC', '-Wall', '-Wextra', '-Werror', '-o', shim, source])
+  const shim = compilePreload('undestroyable', directory)
   const text = `import { Netns } from '${library('netns')}'
     const run = Netns.open('${worlds.target.path}').run([{ op: 'destroy-sockets', except: [] }])
     await run.then(console.log, ({ code, message }) => console.log(code, message))`
