@@ -64,19 +64,6 @@ int64_t IntegerArgument(const Napi::Value& value, const char* name, int64_t min,
   return static_cast<int64_t>(number);
 }
 
-uint64_t UnsignedArgument(const Napi::Value& value, const char* name) {
-  if (value.IsBigInt()) {
-    bool lossless = false;
-    uint64_t number = value.As<Napi::BigInt>().Uint64Value(&lossless);
-    if (lossless) return number;
-  } else if (value.IsNumber()) {
-    double number = value.As<Napi::Number>().DoubleValue();
-    if (number >= 0 && number <= kMaxSafeInteger && std::trunc(number) == number)
-      return static_cast<uint64_t>(number);
-  }
-  FailArgument("an unsigned 64-bit integer", name, value);
-}
-
 bool BooleanArgument(const Napi::Value& value, const char* name) {
   if (!value.IsBoolean()) FailArgument("a boolean", name, value);
   return value.As<Napi::Boolean>().Value();

@@ -11,7 +11,6 @@
 
 std::string StringArgument(const Napi::Value& value, const char* name);  // refuses an empty one and a NUL
 int64_t IntegerArgument(const Napi::Value& value, const char* name, int64_t min, int64_t max);
-uint64_t UnsignedArgument(const Napi::Value& value, const char* name);  // a bigint, or a safe integer
 bool BooleanArgument(const Napi::Value& value, const char* name);
 int FdArgument(const Napi::Value& value, const char* name);
 Napi::Function FunctionArgument(const Napi::Value& value, const char* name);
