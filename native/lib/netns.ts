@@ -81,7 +81,9 @@ export class Netns {
   /**
    * Performs the operations in order on one thread inside the namespace, a few runs at once. The first that fails
    * rejects, with a message that names it, and the rest is not performed: ENETNS_FAMILY (no IPv6 there), ENETNS_PERMISSION, ENETNS_UNSUPPORTED
-   * (the kernel lacks it), ENETNS_OPERATION (see `errno` and `syscall`), ENETNS_ENTER (setns), EINVALID_ARGUMENT and ECLOSED (nothing was performed).
+   * (the kernel lacks it), ENETNS_TOO_LARGE (more than 1 MiB of rules, routes or addresses, 8 of a firewall, 32 of
+   * sockets), ENETNS_OPERATION (see `errno` and `syscall`), ENETNS_ENTER (setns), EINVALID_ARGUMENT and ECLOSED (nothing
+   * was performed).
    */
   async run<const T extends readonly NetnsOperation[]>(operations: T): Promise<NetnsResults<T>> {
     return (await this.#run(operations)) as NetnsResults<T>

@@ -59,6 +59,7 @@ class LegacySocket {
 
   // Empty: it changed between the two questions.
   std::vector<uint8_t> EntriesOf(const Info& info) const {
+    if (info.size > kMaxFirewallBytes) throw TooLarge{"getsockopt(IPT_SO_GET_ENTRIES)", kMaxFirewallBytes};
     constexpr size_t header = offsetof(ipt_get_entries, entrytable);
     std::vector<uint8_t> bytes(header + info.size);
     auto* asked = reinterpret_cast<ipt_get_entries*>(bytes.data());

@@ -11,6 +11,11 @@ constexpr size_t kReceiveBytes = 32 * 1024;  // the kernel fills dump datagrams 
 constexpr int kDumpTries = 8;
 constexpr timeval kPatience{.tv_sec = 10, .tv_usec = 0};
 
+size_t LimitOf(int protocol) {
+  if (protocol == NETLINK_SOCK_DIAG) return kMaxSocketBytes;
+  return protocol == NETLINK_NETFILTER ? kMaxFirewallBytes : kMaxRoutingBytes;
+}
+
 std::vector<const nlmsghdr*> Headers(std::span<const uint8_t> bytes) {
   std::vector<const nlmsghdr*> headers;
   auto left = static_cast<unsigned>(bytes.size());
@@ -64,7 +69,9 @@ std::vector<NetlinkMessage> NetlinkMessages(std::span<const uint8_t> bytes) {
 }
 
 Netlink::Netlink(int protocol)
-    : fd_(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)), buffer_(kReceiveBytes) {
+    : fd_(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)),
+      limit_(LimitOf(protocol)),
+      buffer_(kReceiveBytes) {
   if (!fd_) throw KernelError{"socket(AF_NETLINK)", errno, ""};
   // Without these the reasons are missing or a dump is wider than asked: nothing that callers rely on.
   int on = 1;
@@ -119,7 +126,8 @@ int Netlink::Acknowledge(NetlinkRequest& request) {
   }
 }
 
-int Netlink::DumpOnce(NetlinkRequest& request, std::vector<uint8_t>& out, bool& interrupted) {
+int Netlink::DumpOnce(NetlinkRequest& request, const std::string& syscall, std::vector<uint8_t>& out,
+                      bool& interrupted) {
   if (int error = Send(request)) return error;
   for (;;) {
     if (int error = Receive()) return error;
@@ -137,6 +145,7 @@ int Netlink::DumpOnce(NetlinkRequest& request, std::vector<uint8_t>& out, bool& 
           memcpy(&result, NLMSG_DATA(header), sizeof result);
         return result < 0 ? -result : 0;
       }
+      if (out.size() + header->nlmsg_len > limit_) throw TooLarge{syscall, limit_};
       auto* start = reinterpret_cast<const uint8_t*>(header);
       out.insert(out.end(), start, start + header->nlmsg_len);
       out.resize(NLMSG_ALIGN(out.size()));
@@ -150,7 +159,7 @@ std::vector<uint8_t> Netlink::Dump(NetlinkRequest& request, const char* name) {
   for (int attempt = 0; attempt < kDumpTries; attempt++) {
     std::vector<uint8_t> out;
     bool interrupted = false;
-    if (int error = DumpOnce(request, out, interrupted)) throw KernelError{syscall, error, reason_};
+    if (int error = DumpOnce(request, syscall, out, interrupted)) throw KernelError{syscall, error, reason_};
     if (!interrupted) return out;
   }
   throw KernelError{syscall, EAGAIN,
@@ -162,7 +171,7 @@ std::vector<uint8_t> Netlink::Query(NetlinkRequest& request, const char* name) {
   request.header().nlmsg_flags |= NLM_F_ACK;
   std::vector<uint8_t> out;
   bool interrupted = false;
-  if (int error = DumpOnce(request, out, interrupted))
-    throw KernelError{std::string("netlink(") + name + ")", error, reason_};
+  std::string syscall = std::string("netlink(") + name + ")";
+  if (int error = DumpOnce(request, syscall, out, interrupted)) throw KernelError{syscall, error, reason_};
   return out;
 }

@@ -19,6 +19,15 @@ struct KernelError {
   std::string reason;
 };
 
+// There is more in the network namespace than is read of one: how much there is, who administers it decides.
+struct TooLarge {
+  std::string syscall;
+  size_t limit;  // bytes
+};
+constexpr size_t kMaxRoutingBytes = 1 << 20;  // 20,000 routes; as JavaScript's objects they are 20 times that
+constexpr size_t kMaxFirewallBytes = 8 << 20;
+constexpr size_t kMaxSocketBytes = 32 << 20;  // 190,000 connections
+
 // One request being built: a netlink header, the family's own header, then attributes.
 class NetlinkRequest {
  public:
@@ -92,7 +101,8 @@ class Netlink {
   // Sends and waits for the acknowledgement: 0 or a positive errno.
   int Acknowledge(NetlinkRequest& request);
 
-  // All messages of a dump, begun again when the kernel says that it changed meanwhile. Throws KernelError.
+  // All messages of a dump, begun again when the kernel says that it changed meanwhile. Throws KernelError,
+  // TooLarge.
   std::vector<uint8_t> Dump(NetlinkRequest& request, const char* name);
 
   // The answer to a question that is no dump. Throws KernelError.
@@ -105,9 +115,11 @@ class Netlink {
   int Send(NetlinkRequest& request);
   int Receive();
   void ReadReason(const nlmsghdr* error);
-  int DumpOnce(NetlinkRequest& request, std::vector<uint8_t>& out, bool& interrupted);
+  int DumpOnce(NetlinkRequest& request, const std::string& syscall, std::vector<uint8_t>& out,
+               bool& interrupted);
 
   UniqueFd fd_;
+  size_t limit_;  // bytes of one dump
   uint32_t sequence_ = 0;
   std::vector<uint8_t> buffer_;
   size_t received_ = 0;

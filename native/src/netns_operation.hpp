@@ -28,7 +28,7 @@ class NetnsOperation {
   virtual ~NetnsOperation() = default;
   // "add-rule priority 1 fwmark 0x51c/0xfff lookup 5151 (ipv4)"
   virtual std::string Describe() const = 0;
-  // Throws KernelError.
+  // Throws KernelError, TooLarge.
   virtual void Perform(NetnsSession& session) = 0;
   virtual Napi::Value Result(Napi::Env env) = 0;
   // AF_INET, AF_INET6, or AF_UNSPEC when it concerns neither

@@ -96,6 +96,11 @@ void NetnsRun::Work() {
         operation->Perform(session);
       } catch (const KernelError& error) {
         throw Explain(*operation, error);
+      } catch (const TooLarge& error) {
+        throw Failure{.code = "ENETNS_TOO_LARGE",
+                      .message = operation->Describe() + ": the answer has more than " +
+                                 std::to_string(error.limit >> 20) + " MiB",
+                      .syscall = error.syscall};
       }
     }
   } catch (const Failure& failure) {

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import type { FirewallTable, Netns, Route, Rule } from '#native'
 import type { Drift } from './drift.ts'
 import type { Passing } from './forwarding.ts'
+import { readNetns } from './read.ts'
 
 const BTF = '/sys/kernel/btf/vmlinux'
 
@@ -43,12 +44,15 @@ export class Inspector {
     this.#doubts++
   }
 
-  /** What others may have made there, read anew in one visit. */
+  /**
+   * What others may have made there, read anew in one visit.
+   * @throws SluiceError SLUICE_ERR_NETNS_TOO_LARGE
+   */
   async survey(): Promise<Pick<Inspection, 'rules' | 'routes' | 'tables'>> {
     this.doubt()
     const doubts = this.#doubts
     const nft = hasNftables()
-    const [generation, tables, ...routing] = await this.#netns.run([
+    const [generation, tables, ...routing] = await readNetns(this.#netns, [
       { op: 'firewall-generation', nft },
       { op: 'firewall', nft },
       ...this.#routingOperations()
@@ -57,11 +61,14 @@ export class Inspector {
     return { ...this.#keep(routing, doubts), tables }
   }
 
-  /** @param sysctls names of further ones */
+  /**
+   * @param sysctls names of further ones
+   * @throws SluiceError SLUICE_ERR_NETNS_TOO_LARGE
+   */
   async look(sysctls: readonly string[]): Promise<Inspection> {
     const nft = hasNftables()
     const reads = sysctls.map((name) => ({ op: 'get-sysctl', name }) as const)
-    const [forwarded, generation, ipv4, ipv6, ...values] = await this.#netns.run([
+    const [forwarded, generation, ipv4, ipv6, ...values] = await readNetns(this.#netns, [
       { op: 'forwarded' },
       { op: 'firewall-generation', nft },
       { op: 'get-sysctl', name: 'net.ipv4.ip_forward' },
@@ -79,7 +86,7 @@ export class Inspector {
 
   async #readRouting(): Promise<RoutingRead> {
     const doubts = this.#doubts
-    return this.#keep(await this.#netns.run(this.#routingOperations()), doubts)
+    return this.#keep(await readNetns(this.#netns, this.#routingOperations()), doubts)
   }
 
   #routingOperations() {
@@ -108,7 +115,7 @@ export class Inspector {
 
   async #tables(generation: string, nft: boolean): Promise<readonly FirewallTable[]> {
     if (this.#firewall?.generation === generation) return this.#firewall.tables
-    const [tables] = await this.#netns.run([{ op: 'firewall', nft }])
+    const [tables] = await readNetns(this.#netns, [{ op: 'firewall', nft }])
     this.#firewall = { generation, tables }
     return tables
   }

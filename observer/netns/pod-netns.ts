@@ -64,7 +64,7 @@ export class PodNetns {
   /**
    * @param path `/proc/<pid>/ns/net`
    * @param preferred what the source says the pod's addresses are; may be empty
-   * @throws NativeError ENETNS_GONE
+   * @throws NativeError ENETNS_GONE; SluiceError SLUICE_ERR_NETNS_TOO_LARGE
    */
   static async open(path: string, preferred: readonly string[], steering: Steering): Promise<PodNetns> {
     const netns = Netns.open(path)
@@ -78,7 +78,8 @@ export class PodNetns {
 
   /**
    * Two who steer one pod break each other: better that the second does not begin.
-   * @throws SluiceError SLUICE_ERR_NETNS_ISTIO, SLUICE_ERR_NETNS_ROUTING, SLUICE_ERR_NETNS_READ
+   * @throws SluiceError SLUICE_ERR_NETNS_ISTIO, SLUICE_ERR_NETNS_ROUTING, SLUICE_ERR_NETNS_READ,
+   *   SLUICE_ERR_NETNS_TOO_LARGE
    */
   async refuseConflicts(): Promise<void> {
     const { rules, routes, tables } = await this.#exclusive(() => this.#surveyOthers())
@@ -108,6 +109,7 @@ export class PodNetns {
     try {
       return await this.#inspector.survey()
     } catch (error) {
+      if (error instanceof SluiceError) throw error
       throw new SluiceError('SLUICE_ERR_NETNS_READ', {}, error)
     }
   }

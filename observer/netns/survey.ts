@@ -4,6 +4,7 @@
 import type { Address, Netns } from '#native'
 import { canonicalText } from '../maps/address.ts'
 import { MORE_ADDRESSES, type PodAddresses } from '../maps/pod-entries.ts'
+import { readNetns } from './read.ts'
 
 /** Everything about a namespace that the plan depends on, in one visit. */
 const SURVEY = [
@@ -23,9 +24,12 @@ export interface Surveyed {
   readonly ipv6OnLo: boolean
 }
 
-/** @param preferred what the source says the pod's addresses are; may be empty */
+/**
+ * @param preferred what the source says the pod's addresses are; may be empty
+ * @throws SluiceError SLUICE_ERR_NETNS_TOO_LARGE
+ */
 export async function survey(netns: Netns, preferred: readonly string[]): Promise<Surveyed> {
-  const [cookie, addresses, reflect, loDisabled] = await netns.run(SURVEY)
+  const [cookie, addresses, reflect, loDisabled] = await readNetns(netns, SURVEY)
   return {
     cookie,
     ...podAddresses(addresses, preferred),

@@ -29,6 +29,11 @@ export const POD_ERRORS = {
     message: 'sysctls are read-only and cannot be made writable',
     remedy: 'the agent needs CAP_SYS_ADMIN, and no AppArmor profile that forbids mounts'
   },
+  SLUICE_ERR_NETNS_TOO_LARGE: {
+    message: 'pod has more rules, routes, addresses or firewall than is read of one',
+    remedy:
+      'see what makes them there, and whether it needs CAP_NET_ADMIN: 1 MiB of routing and 8 MiB of a firewall are read'
+  },
   SLUICE_ERR_POD_UNKNOWN: {
     message: 'pod is enrolled before it is known',
     remedy: 'this is a defect of Sluice: please report it'
