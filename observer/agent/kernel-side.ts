@@ -14,6 +14,7 @@ import { CgroupHooks } from '../hooks/cgroup-hooks.ts'
 import { Lookups } from '../hooks/lookups.ts'
 import { type LoadedHooks, loadHooks } from '../hooks/objects.ts'
 import { type RoleCgroup, Roles } from '../hooks/roles.ts'
+import { counterSum, namedCounters } from '../maps/counters.ts'
 import type { KernelMaps } from '../maps/kernel-maps.ts'
 import { isPaused, type Mode } from '../maps/mode.ts'
 import { NodeEntries } from '../maps/node-entries.ts'
@@ -210,11 +211,7 @@ export class KernelSide {
 
   /** By the names of enum counter, in lower case without COUNT_. */
   counters(): Record<string, number> {
-    return Object.fromEntries(
-      Object.entries(counter)
-        .filter(([name]) => name.startsWith('COUNT_'))
-        .map(([name, index]) => [name.slice('COUNT_'.length).toLowerCase(), this.#sum(index)])
-    )
+    return namedCounters(counter, (index) => counterSum(this.maps.counter, index))
   }
 
   /** Events that found the ring buffer full, since the maps were made. */
@@ -244,6 +241,6 @@ export class KernelSide {
   }
 
   #sum(index: number): number {
-    return Number(this.maps.counter.getPerCpu(index).reduce((sum, value) => sum + value, 0n))
+    return Number(counterSum(this.maps.counter, index))
   }
 }

@@ -3,6 +3,7 @@
 
 import type { Pod, PodRecord, PodStat } from '#contract'
 import { addressText } from '../maps/address.ts'
+import { namedCounters } from '../maps/counters.ts'
 import type { Mode } from '../maps/mode.ts'
 import { type PodState, type PodStatus, podState, type StatusReport } from './protocol.ts'
 
@@ -55,21 +56,13 @@ export function pinnedReport(
     paused: state.paused,
     ztunnels: [],
     pods: [...state.pods].map(([cgroup, pod]) => podStatus(cgroup, pod, state, names, clocks)),
-    counters: namedCounters(state.counters, names.counter),
+    counters: namedCounters(names.counter, (index) => state.counters[index] ?? 0n),
     drift: {},
     resyncs: 0,
     wakeups: 0,
     refusedZtunnels: 0,
     refusals: []
   }
-}
-
-/** Counters as the report names them: `COUNT_REFUSED_HELD` is `refused_held`. */
-function namedCounters(values: readonly bigint[], counter: Enumerators['counter']): Record<string, number> {
-  const named = Object.entries(counter).filter(([name]) => name.startsWith('COUNT_'))
-  return Object.fromEntries(
-    named.map(([name, index]) => [name.slice('COUNT_'.length).toLowerCase(), Number(values[index] ?? 0n)])
-  )
 }
 
 function podStatus(

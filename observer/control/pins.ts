@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Pod, PodRecord, PodStat } from '#contract'
 import { BpfMap } from '#native'
 import { SluiceError } from '../errors/error.ts'
+import { counterSum } from '../maps/counters.ts'
 import { declaredMode, isPaused } from '../maps/mode.ts'
 import { findCgroup2 } from '../processes/mountinfo.ts'
 import type { PinnedState } from './pinned.ts'
@@ -51,9 +52,7 @@ function modes(directory: string): Pick<PinnedState, 'mode' | 'paused'> {
 
 function counterSums(directory: string, counters: number): bigint[] {
   using map = BpfMap.openPinned<number, bigint>(join(directory, 'counter'))
-  return Array.from({ length: counters }, (_, index) =>
-    map.getPerCpu(index).reduce((sum, value) => sum + value, 0n)
-  )
+  return Array.from({ length: counters }, (_, index) => counterSum(map, index))
 }
 
 /** The kernel numbers cgroups as cgroupfs numbers its directories. */
