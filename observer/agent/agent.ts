@@ -182,7 +182,7 @@ export class Agent {
     if (fact.kind === 'answer') this.#parts.clock.ended(fact.uid, fact.input)
     if (fact.kind === 'netns-seen') this.#reconciler.saw(fact.cgroup, fact.pid)
     this.#patrol.hear(fact)
-    refuseRivals(fact, this.#parts.kernel.entries, this.#problems)
+    refuseRivals(fact, this.#parts.kernel.entries, this.#problems, this.#parts.log)
     for (const { state, effects } of this.#roster.hear(fact)) {
       if (state.cgroup !== undefined) this.#parts.kernel.entries.record(state.cgroup.id, recordOf(state))
       for (const effect of effects) {
