@@ -3,7 +3,7 @@
 
 import { existsSync, rmdirSync, rmSync, unlinkSync } from 'node:fs'
 import { constants } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { BpfMap, Link, NativeError, Netns, SeqpacketConnection } from '#native'
 import type { Config } from './config/schema.ts'
@@ -79,7 +79,7 @@ function inodeOf(path: string): number | undefined {
 
 /** Cookies of the namespaces that agents with pins of their own look after, from the first step of an enrolment on. */
 function othersNetns({ bpffs, pinDirectory }: Config): ReadonlySet<bigint> {
-  const others = pinnedNames(bpffs).filter((name) => name !== basename(pinDirectory))
+  const others = pinnedNames(bpffs).filter((name) => name !== pinDirectory)
   const versions = others.flatMap((name) => pinnedVersions(join(bpffs, name)))
   return new Set(versions.flatMap(({ maps }) => knownNetns(join(maps, 'netns_pod'))))
 }

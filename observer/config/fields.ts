@@ -119,13 +119,13 @@ export function socketPath(fallback: string, description: string) {
     .register(notes, { description, accepted: `${ABSOLUTE}, at most ${SOCKET_PATH_BYTES} bytes long` })
 }
 
-/** bpffs keeps names with dots for itself. */
+/** bpffs keeps names with dots for itself; what cleanup must spare of other agents lies directly below it. */
 export function pinName(fallback: string, description: string) {
   return z
     .string()
-    .regex(/^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/)
+    .regex(/^[A-Za-z0-9_-]+$/)
     .prefault(fallback)
-    .register(notes, { description, accepted: 'a relative path of letters, digits, "-" and "_"' })
+    .register(notes, { description, accepted: 'a name of letters, digits, "-" and "_", without a slash' })
 }
 
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
