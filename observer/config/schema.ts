@@ -100,7 +100,7 @@ export const schema = z.strictObject({
   excludeNamespaces: namespaceNames(['kube-system'], 'Namespaces that are never in the mesh.'),
   allowPodOptOut: flag(
     true,
-    'Whether a pod may say that it is not in the mesh; if not, its wish is only a warning.'
+    'Whether a pod may say that it is not in the mesh; if not, its wish is only a warning. A pod with the annotation sidecar.istio.io/status is outside either way, as in Istio: have admission refuse it where nothing injects sidecars.'
   ),
   unsupportedRuntimeClasses: objectNames(
     ['gvisor', 'runsc', 'kata'],
