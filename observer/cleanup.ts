@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { BpfMap, Link, NativeError, Netns, SeqpacketConnection } from '#native'
 import type { Config } from './config/schema.ts'
-import { causeText } from './errors/error.ts'
+import { causeText, SluiceError } from './errors/error.ts'
 import { pinnedNames, pinnedVersions, pinPaths } from './maps/pin-paths.ts'
 import { planNetns } from './netns/plan.ts'
 import { everyNetns } from './netns/search.ts'
@@ -19,6 +19,7 @@ export type Removed = Record<'links' | 'maps' | 'rules and routes' | 'sockets', 
 /**
  * Pods first: their connections pass before the routing that marked ones need is gone.
  * @returns what was removed, by kind
+ * @throws SluiceError SLUICE_ERR_CLEANUP_INCOMPLETE, after everything else is removed
  */
 export async function cleanup(config: Config, log: Logger): Promise<Removed> {
   const { root } = pinPaths(config)
@@ -26,7 +27,8 @@ export async function cleanup(config: Config, log: Logger): Promise<Removed> {
   const own = versions.flatMap(({ links }) => lookupNetns(links))
   const removed: Removed = { links: 0, 'rules and routes': 0, maps: 0, sockets: 0 }
   for (const { links } of versions) removed.links += unpinAll(links)
-  removed['rules and routes'] = await restoreAll(config, new Set(own), log)
+  const { restored, failed } = await restoreAll(config, new Set(own), log)
+  removed['rules and routes'] = restored
   for (const { maps } of versions) removed.maps += unpinAll(maps)
   for (const { version } of versions) rmdirSync(version)
   if (existsSync(root)) rmdirSync(root)
@@ -38,6 +40,7 @@ export async function cleanup(config: Config, log: Logger): Promise<Removed> {
     rmSync(path)
     removed.sockets++
   }
+  if (failed > 0) throw new SluiceError('SLUICE_ERR_CLEANUP_INCOMPLETE', { failed })
   return removed
 }
 
@@ -91,21 +94,26 @@ function knownNetns(path: string): bigint[] {
 }
 
 /** @param own namespaces whose lookup was ours; those that lost theirs are found by what is in them */
-async function restoreAll(config: Config, own: ReadonlySet<number>, log: Logger): Promise<number> {
+async function restoreAll(
+  config: Config,
+  own: ReadonlySet<number>,
+  log: Logger
+): Promise<Record<'restored' | 'failed', number>> {
   const all = everyNetns()
   const lost = [...own].filter((inode) => !all.has(inode))
   if (lost.length > 0)
     log.warn({ netns: lost }, 'network namespaces have no process and no name: they were skipped')
-  let restored = 0
+  const count = { restored: 0, failed: 0 }
   for (const [inode, path] of all) {
     try {
-      if (await restore(path, config)) restored++
+      if (await restore(path, config)) count.restored++
     } catch (error) {
       if (isGone(error)) continue
+      count.failed++
       log.warn({ netns: inode, path, err: causeText(error) }, 'rules and routes could not be removed')
     }
   }
-  return restored
+  return count
 }
 
 /** Its last process ended since it was found. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `sluice cleanup` where the pins do not tell of everything: a lookup's pin was lost, and ztunnel lives on.
 
-import { existsSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { BpfMap, Link, SeqpacketServer } from '#native'
@@ -98,5 +98,22 @@ describe('cleanup', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('its socket stays') })
     expect(existsSync(node.world.zdsSocket)).toBe(true)
     others.close()
+  })
+
+  it('goes on past a network namespace that it cannot restore, and does not call that a success', async () => {
+    const [app, other] = [node.pod('app'), node.pod('other')]
+    const routes = Array.from({ length: 30_000 }, (_, index) => `10.9.${index >> 8}.${index & 255}`)
+    const batch = join(node.world.runDirectory, 'routes')
+    writeFileSync(batch, routes.map((address) => `route add ${address} dev lo table 5151`).join('\n'))
+    await other.ip('-batch', batch)
+    await app.ip('-4', 'rule', 'add', 'fwmark', '0x51c/0xfff', 'lookup', '5151', 'protocol', '151')
+    expect(await tracesIn(app)).toHaveLength(1)
+    expect(await node.agent.cli('cleanup')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/more than 1 MiB.*from 1 network namespaces.*CLEANUP_INCOMPLETE/s)
+    })
+    expect(await tracesIn(app)).toEqual([])
+    await other.ip('route', 'flush', 'table', '5151')
+    expect(await node.agent.cli('cleanup')).toMatchObject({ code: 0 })
   })
 })

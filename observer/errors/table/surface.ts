@@ -8,6 +8,10 @@ export const SURFACE_ERRORS = {
     message: 'agent answers on {path}, and would make again what cleanup removes',
     remedy: 'stop the agent first, or use --force'
   },
+  SLUICE_ERR_CLEANUP_INCOMPLETE: {
+    message: 'rules and routes could not be removed from {failed} network namespaces',
+    remedy: 'the log names each with its cause: mend that and run sluice cleanup again; all else is removed'
+  },
   SLUICE_ERR_CONFIG_FILE: {
     message: 'configuration file {path} cannot be read',
     remedy:
