@@ -30,6 +30,8 @@ const WITHDRAWAL_MS = 5_000
  * @throws SluiceError for what keeps it from starting
  */
 export async function runAgent(config: Config, log: Logger): Promise<void> {
+  // From here on: an uninstall may come while the agent starts, and is heeded after that.
+  const stop = stopRequested()
   mkdirSync(dirname(config.controlSocket), { recursive: true })
   mkdirSync(dirname(config.zds.socket), { recursive: true })
   using _socket = lockOf(`${config.controlSocket}.lock`)
@@ -59,7 +61,7 @@ export async function runAgent(config: Config, log: Logger): Promise<void> {
   let uninstalled = false
   try {
     await agent.start()
-    await Promise.race([stopRequested(), agent.failure])
+    await Promise.race([stop, agent.failure])
     uninstalled = (await cluster?.isUninstalled()) ?? false
     if (uninstalled) {
       await retirement.complete(() => agent.facts.states, config.drainTimeout, log)
