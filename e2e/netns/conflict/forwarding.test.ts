@@ -42,7 +42,7 @@ beforeAll(async () => {
 describe('a pod is told to be partial', () => {
   it('not as it is', async () => {
     expect(await partial('app')).toBe('')
-    expect(await series()).toMatch(/ 0$/)
+    await expect.poll(series).toMatch(/ 0$/)
   })
 
   it.each(FAMILIES)('while it may forward, unless every pod of the node may: %s', async (family) => {
@@ -52,7 +52,7 @@ describe('a pod is told to be partial', () => {
       return expect(await partial('app')).toBe('')
     }
     await expect.poll(() => partial('app')).toContain(`it may forward ${NAME[family]}`)
-    expect(await series()).toMatch(/ 1$/)
+    await expect.poll(series).toMatch(/ 1$/)
     expect((await node.agent.cli('status')).stdout).toMatch(/default\/app, partial: .*not steered/)
     await node.agent.waitForLog(
       ({ event, reason }) => event === 'condition' && String(reason).startsWith('partial: ')
