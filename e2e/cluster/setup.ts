@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests run against: the cluster that KUBECONFIG names, or one that is made for the run and removed with it. On a node of this machine Sluice's image and a ztunnel are brought there.
+// What the tests run against: the cluster that KUBECONFIG names, or one that is made for the run and removed with it.
+// On a node of this machine Sluice's image and a ztunnel are brought there.
 
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
