@@ -2,7 +2,8 @@
 
 export interface Outcome {
   passed: number
-  failed: number
+  /** failure is the message with its stack. */
+  failed: { test: string; failure: string }[]
   skipped: { test: string; reason: string | undefined }[]
   /** Passed, but only when tried again. */
   secondTry: { test: string; failure: string }[]
@@ -13,6 +14,7 @@ export interface Outcome {
 interface Assertion {
   fullName: string
   status: string
+  failureMessages?: string[] | null
   meta?: { skipReason?: string; firstFailure?: string }
 }
 
@@ -23,18 +25,18 @@ interface Report {
 /** Counts one vitest json report. A report without a single test is broken. Throws SyntaxError if it is not JSON. */
 export function countReport(text: string): Outcome {
   const report = JSON.parse(text) as Report
-  const outcome: Outcome = { passed: 0, failed: 0, skipped: [], secondTry: [], broken: [] }
+  const outcome: Outcome = { passed: 0, failed: [], skipped: [], secondTry: [], broken: [] }
   for (const file of report.testResults) {
-    let failedHere = 0
+    const failedBefore = outcome.failed.length
     for (const test of file.assertionResults) {
       const failure = test.meta?.firstFailure
       if (failure !== undefined) outcome.secondTry.push({ test: test.fullName, failure })
       if (test.status === 'passed') outcome.passed++
-      else if (test.status === 'failed') failedHere++
-      else outcome.skipped.push({ test: test.fullName, reason: test.meta?.skipReason })
+      else if (test.status === 'failed') {
+        outcome.failed.push({ test: test.fullName, failure: test.failureMessages?.[0] ?? 'no reason given' })
+      } else outcome.skipped.push({ test: test.fullName, reason: test.meta?.skipReason })
     }
-    outcome.failed += failedHere
-    if (file.status !== 'passed' && failedHere === 0)
+    if (file.status !== 'passed' && outcome.failed.length === failedBefore)
       outcome.broken.push(`${file.name}: ${file.message || 'did not finish'}`)
   }
   if (report.testResults.length === 0) outcome.broken.push('no test ran')

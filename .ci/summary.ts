@@ -5,18 +5,21 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { countReport, type Outcome } from './report.ts'
 
+/** Of a failure's message and stack, so many lines are repeated at the end. */
+const FAILURE_LINES = 15
+
 function readOutcome(layer: string): Outcome {
   try {
     const outcome = countReport(readFileSync(`reports/${layer}.json`, 'utf8'))
     // vitest's report says nothing of an unhandled error, its exit code does.
     const exit = readFileSync(`reports/${layer}.exit`, 'utf8').trim()
-    if (exit !== '0' && outcome.failed + outcome.broken.length === 0) {
+    if (exit !== '0' && outcome.failed.length + outcome.broken.length === 0) {
       outcome.broken.push(`the runner exited with ${exit} though no test failed`)
     }
     return outcome
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error)
-    return { passed: 0, failed: 0, skipped: [], secondTry: [], broken: [`no usable report: ${cause}`] }
+    return { passed: 0, failed: [], skipped: [], secondTry: [], broken: [`no usable report: ${cause}`] }
   }
 }
 
@@ -30,8 +33,11 @@ const secondTry: string[] = []
 for (const layer of positionals) {
   const outcome = readOutcome(layer)
   const unexplained = outcome.skipped.filter(({ reason }) => reason === undefined)
-  const failed = outcome.failed + outcome.broken.length + unexplained.length
+  const failed = outcome.failed.length + outcome.broken.length + unexplained.length
   const skipped = outcome.skipped.length - unexplained.length
+  for (const { test, failure } of outcome.failed) {
+    console.log(`${layer}: failed: ${test}: ${failure.split('\n').slice(0, FAILURE_LINES).join('\n')}`)
+  }
   for (const what of outcome.broken) console.log(`${layer}: failed: ${what}`)
   for (const { test, reason } of outcome.skipped) {
     console.log(`${layer}: skipped: ${test}: ${reason ?? 'no reason given, counted as a failure'}`)

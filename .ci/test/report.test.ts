@@ -11,6 +11,7 @@ function report(files: { status: string; tests: [string, (string | undefined)?, 
       assertionResults: tests.map(([state, skipReason, firstFailure]) => ({
         fullName: 'a test',
         status: state,
+        failureMessages: state === 'failed' ? ['was 2\n    at a.test.ts:1'] : [],
         meta: { skipReason, firstFailure }
       }))
     }))
@@ -27,7 +28,7 @@ describe('counting a report', () => {
     )
     expect(outcome).toEqual({
       passed: 2,
-      failed: 1,
+      failed: [{ test: 'a test', failure: 'was 2\n    at a.test.ts:1' }],
       skipped: [
         { test: 'a test', reason: 'no MPTCP' },
         { test: 'a test', reason: undefined }
@@ -41,7 +42,7 @@ describe('counting a report', () => {
     const text = report([{ status: 'passed', tests: [['passed', undefined, 'was 1'], ['passed']] }])
     expect(countReport(text)).toMatchObject({
       passed: 2,
-      failed: 0,
+      failed: [],
       secondTry: [{ test: 'a test', failure: 'was 1' }]
     })
   })
