@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { type FileHandle, open, readdir } from 'node:fs/promises'
+import { type FileHandle, open, readdir, readlink, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SluiceError } from '../../errors/error.ts'
 import { type Parsed, parseManifest } from './parse.ts'
@@ -8,6 +8,7 @@ import type { Content } from './trust.ts'
 
 const MAX_BYTES = 16 * 1024 * 1024
 const CHUNK_BYTES = 64 * 1024
+const MAX_READINGS = 10
 
 const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'EISDIR'])
 
@@ -29,8 +30,32 @@ export async function listManifests(directory: string): Promise<string[]> {
   }
 }
 
+/** What a reader finds under each of the names, in their order. */
+export type ReadManifests = (names: readonly string[]) => Promise<readonly (Content | undefined)[]>
+
+/**
+ * Reads all of the names as they were at one time: again, when meanwhile the directory or a volume's `..data` was
+ * made to lead elsewhere. One that is swapped at every reading is taken as it comes.
+ */
+export function manifestReader(directory: string): ReadManifests {
+  const read = fileReader(directory)
+  return async (names) => {
+    for (let again = MAX_READINGS - 1; ; again--) {
+      const before = await leadsTo(directory)
+      const found = await Promise.all(names.map(read))
+      if (again === 0 || (await leadsTo(directory)) === before) return found
+    }
+  }
+}
+
+/** Where the directory's symbolic links, and those of a volume in it, lead; what cannot be told is empty. */
+async function leadsTo(directory: string): Promise<string> {
+  const ends = await Promise.allSettled([realpath(directory), readlink(join(directory, '..data'))])
+  return ends.map((end) => (end.status === 'fulfilled' ? end.value : '')).join('\0')
+}
+
 /** Reads and parses one file at a time, and parses again only what has changed. */
-export function manifestReader(directory: string): (name: string) => Promise<Content | undefined> {
+function fileReader(directory: string): (name: string) => Promise<Content | undefined> {
   const known = new Map<string, { text: string; parsed: Parsed }>()
   return async (name) => {
     const path = join(directory, name)

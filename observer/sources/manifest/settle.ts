@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { SchedulerLike } from 'rxjs'
-import {
-  forkJoin,
-  from,
-  map,
-  Observable,
-  type ObservableInput,
-  type OperatorFunction,
-  Subscription
-} from 'rxjs'
+import { from, Observable, type ObservableInput, type OperatorFunction, Subscription } from 'rxjs'
 
 /** What a name stands for from now on; undefined: it is gone. */
 export type Taken<C> = readonly [name: string, content: C | undefined]
 
 export interface SettleOptions<C> {
-  readonly read: (name: string) => ObservableInput<C | undefined>
+  /** What each of the names stands for, in their order, once. */
+  readonly read: (names: readonly string[]) => ObservableInput<readonly (C | undefined)[]>
   readonly isSame: (one: C | undefined, other: C | undefined) => boolean
   /** Milliseconds until the next look, 0 to take what was seen, `same` when it is what was taken last. */
   readonly patience: (former: C | undefined, seen: C | undefined, unchangedMs: number) => number | 'same'
@@ -140,12 +133,11 @@ export function settle<C>(
           return
         }
         reading = true
-        const looks = names.map((name) => from(read(name)).pipe(map((seen) => [name, seen] as const)))
         timer.add(
-          forkJoin(looks).subscribe({
+          from(read(names)).subscribe({
             next: (seen) => {
               reading = false
-              for (const [name, content] of seen) judge(name, content)
+              for (const [index, name] of names.entries()) judge(name, seen[index])
               tell(settled(names))
               if (dirty.size > 0) look()
               else arm()

@@ -164,7 +164,7 @@ describe('a request', () => {
     const subscription = (await apiAs())
       .answer({ path: '/api/v1/pods/x' })
       .subscribe({ error: () => undefined })
-    await vi.waitFor(() => expect(server.seen).toHaveLength(1))
+    await vi.waitFor(() => expect(server.seen).toHaveLength(1), { timeout: 30_000 })
     subscription.unsubscribe()
     await closed
   })

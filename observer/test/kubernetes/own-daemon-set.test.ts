@@ -60,7 +60,7 @@ describe('an agent that is told to end', () => {
     const daemonSet = agentWith(...answers)
     daemonSet.meet()
     const clear = answers.findIndex((answer) => answer === THERE || answer === GONE)
-    await vi.waitFor(() => expect(asked.length).toBeGreaterThan(clear))
+    await vi.waitFor(() => expect(asked.length).toBeGreaterThan(clear), { timeout: 30_000 })
     await new Promise((resolve) => setTimeout(resolve, 5))
     return daemonSet.isUninstalled()
   }

@@ -21,12 +21,13 @@ type Looks = Readonly<Record<string, readonly (string | undefined)[]>>
 /** Each look at a name shows the next of its contents; the last one stays. */
 function options(scheduler: TestScheduler, looks: Looks, firstWithinMs = 100): SettleOptions<string> {
   const count = new Map<string, number>()
-  const read = (name: string) => {
+  const look = (name: string) => {
     const contents = looks[name] ?? []
     const at = count.get(name) ?? 0
     count.set(name, at + 1)
-    return of(contents[Math.min(at, contents.length - 1)])
+    return contents[Math.min(at, contents.length - 1)]
   }
+  const read = (names: readonly string[]) => of(names.map(look))
   return { ...PATIENCE, read, firstWithinMs, togetherMs: 0, scheduler }
 }
 
@@ -183,7 +184,7 @@ describe('what has settled', () => {
   it('is looked at in one pass at a time', () => {
     const scheduler = virtual()
     scheduler.run(({ hot, cold, expectObservable, expectSubscriptions }) => {
-      const read = cold('--(x|)', { x: '!1' })
+      const read = cold('--(x|)', { x: ['!1'] })
       const names$ = hot('faa---', { f: ['a'], a: ['a'] })
       expectObservable(names$.pipe(settle({ ...options(scheduler, {}), read: () => read }))).toBe('--x---', {
         x: [['a', '!1']]
@@ -222,7 +223,7 @@ describe('completion, errors and unsubscription', () => {
     scheduler.run(({ cold, expectObservable, expectSubscriptions }) => {
       const names$ = cold('f----', { f: ['a'] })
       const read = () =>
-        new Observable<string>(() => {
+        new Observable<string[]>(() => {
           open++
           return () => open--
         })
