@@ -23,14 +23,13 @@ function run(program: string): { readonly printed: string; readonly complaint: s
 }
 
 describe('an agent that saves memory', () => {
-  it('keeps the space of young objects small', () => {
+  // How many pages it holds at the end depends on the collector's threads: it is compared, not counted.
+  it('keeps the space of young objects small, which grows otherwise', () => {
     const { printed, complaint } = run(`import { saveMemory } from '${FRUGAL}'\nsaveMemory()\n${BUSY}`)
     expect(complaint).toBe('')
-    expect(Number(printed)).toBeLessThanOrEqual(4)
-  })
-
-  it('the control: it grows', () => {
-    expect(Number(run(BUSY).printed)).toBeGreaterThan(8)
+    const small = Number(printed)
+    expect(small).toBeGreaterThan(0)
+    expect(small).toBeLessThan(Number(run(BUSY).printed) / 2)
   })
 
   it('the control: a flag that V8 does not know is complained about', () => {
