@@ -13,6 +13,8 @@ export default defineConfig({
     testTimeout: 60_000 * patience,
     hookTimeout: 60_000 * patience,
     expect: { poll: { timeout: 30_000 * patience } },
+    // The summary names what passed on a second try and says why the first failed, a property test's seed included.
+    retry: process.env.CI ? 1 : 0,
     projects: [
       {
         extends: true,
@@ -30,9 +32,7 @@ export default defineConfig({
           include: ['e2e/netns/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 180_000 * patience,
-          hookTimeout: 180_000 * patience,
-          // Printed by name in the summary. Property tests, which the other layers have, print their seed.
-          retry: process.env.CI ? 1 : 0
+          hookTimeout: 180_000 * patience
         }
       },
       {
@@ -43,8 +43,7 @@ export default defineConfig({
           globalSetup: 'e2e/cluster/setup.ts',
           fileParallelism: false,
           testTimeout: 300_000,
-          hookTimeout: 300_000,
-          retry: process.env.CI ? 1 : 0
+          hookTimeout: 300_000
         }
       },
       {

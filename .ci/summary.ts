@@ -8,6 +8,10 @@ import { countReport, type Outcome } from './report.ts'
 /** Of a failure's message and stack, so many lines are repeated at the end. */
 const FAILURE_LINES = 15
 
+function beginning(failure: string): string {
+  return failure.split('\n').slice(0, FAILURE_LINES).join('\n')
+}
+
 function readOutcome(layer: string): Outcome {
   try {
     const outcome = countReport(readFileSync(`reports/${layer}.json`, 'utf8'))
@@ -36,14 +40,14 @@ for (const layer of positionals) {
   const failed = outcome.failed.length + outcome.broken.length + unexplained.length
   const skipped = outcome.skipped.length - unexplained.length
   for (const { test, failure } of outcome.failed) {
-    console.log(`${layer}: failed: ${test}: ${failure.split('\n').slice(0, FAILURE_LINES).join('\n')}`)
+    console.log(`${layer}: failed: ${test}: ${beginning(failure)}`)
   }
   for (const what of outcome.broken) console.log(`${layer}: failed: ${what}`)
   for (const { test, reason } of outcome.skipped) {
     console.log(`${layer}: skipped: ${test}: ${reason ?? 'no reason given, counted as a failure'}`)
   }
   for (const { test, failure } of outcome.secondTry) {
-    console.log(`${layer}: passed on a second try: ${test}: ${failure.split('\n', 1)[0]}`)
+    console.log(`${layer}: passed on a second try: ${test}: ${beginning(failure)}`)
   }
   console.log(`${layer}: ${outcome.passed} passed, ${failed} failed, ${skipped} skipped`)
   secondTry.push(...outcome.secondTry.map(({ test }) => test))
