@@ -25,17 +25,22 @@ interface Change {
   readonly connected: number
 }
 
-/** The application tells by its socket's mark which way a connection went. */
-function openChanging(pod: Pod, server: string) {
+/** The application, which runs once this resolves, tells by its socket's mark which way a connection went. */
+async function openChanging(pod: Pod, server: string) {
   const application = pod.converse(['until', server, 8080, PAUSE_US])
-  return async (word: 'steered' | 'plain', annotation: 'true' | null): Promise<Change> => {
+  const begin = (word: 'steered' | 'plain') => {
     const before = application.lines.length
     application.write(`${word}\n`)
+    return () => application.waitFor((line) => application.lines.indexOf(line) >= before)
+  }
+  await begin('plain')()
+  return async (word: 'steered' | 'plain', annotation: 'true' | null): Promise<Change> => {
+    const ended = begin(word)
     await sleep(DIALLING_MS)
     const asked = hrtime.bigint()
     await pod.annotate(AMBIENT, annotation)
     const answered = hrtime.bigint()
-    const line = await application.waitFor((each) => application.lines.indexOf(each) >= before)
+    const line = await ended()
     expect(line).toMatchObject({ event: word, refused: 0 })
     await scene.sluice.untilPod(pod, [word === 'steered' ? 'enrolled' : 'outside'], { everyMs: APART_MS })
     await sleep(APART_MS)
@@ -49,7 +54,7 @@ it('of a pod that is annotated and un-annotated', async ({ skip }) => {
   await scene.sluice.install()
   const namespace = await scene.namespace('changing')
   const [server = ''] = await (await namespace.run('server')).addresses()
-  const change = openChanging(await namespace.run('changing', { command: ['dial', 'pause'] }), server)
+  const change = await openChanging(await namespace.run('changing', { command: ['dial', 'pause'] }), server)
   const annotated: Change[] = []
   const unannotated: Change[] = []
   for (let count = 0; count < CHANGES; count++) {
