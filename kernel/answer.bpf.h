@@ -18,8 +18,9 @@ enum {
 	ASK = 2,	/* a question for ztunnel's resolver: rewrite the destination, then allow */
 };
 
-static __always_inline int refuse_with(int error, struct bpf_sock_addr *ctx, const struct addr *dst,
-				       enum counter reason, struct pod *pod)
+/* Not inlined: each hook would hold a dozen copies. */
+static __noinline int refuse_with(int error, struct bpf_sock_addr *ctx, const struct addr *dst,
+				  enum counter reason, struct pod *pod)
 {
 	struct pod_stat *stat = pod ? stat_of(pod) : NULL;
 	u64 netns = bpf_get_netns_cookie(ctx);
@@ -29,7 +30,6 @@ static __always_inline int refuse_with(int error, struct bpf_sock_addr *ctx, con
 		refusal->netns = netns;
 		refusal->cgroup = pod ? pod->cgroup : 0;
 		refusal->peer = *dst;
-		barrier_var(ctx); /* of several refusals the compiler would share the port's address, see CTX_READ */
 		refusal->peer_port = bpf_ntohs(CTX_READ(ctx->user_port));
 		name_caller(refusal);
 		bpf_ringbuf_submit(refusal, 0);

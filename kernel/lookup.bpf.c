@@ -18,7 +18,8 @@
 /* Apart from other constants: a spare instance is told it after it was verified. */
 SEC(".rodata.netns") const volatile u64 lookup_netns = 0;
 
-static __always_inline void tell(enum counter reason, const struct tuple *conn)
+/* Here and below __noinline: copies for each caller would triple the program, which is verified for each pod. */
+static __noinline void tell(enum counter reason, const struct tuple *conn)
 {
 	struct refusal *refusal = begin_drop(reason, conn);
 
@@ -43,7 +44,7 @@ static __always_inline bool is_ztunnel_port(u32 port)
 	return port == ZTUNNEL_OUTBOUND || port == ZTUNNEL_INBOUND;
 }
 
-static __always_inline int hand_to(struct bpf_sk_lookup *ctx, const struct tuple *conn, u16 port)
+static __noinline int hand_to(struct bpf_sk_lookup *ctx, const struct tuple *conn, u16 port)
 {
 	u16 first = latest_slot(lookup_netns, port, SLOT_ZTUNNEL);
 
