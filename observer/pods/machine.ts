@@ -76,7 +76,7 @@ function judged(
   )
   const next: PodState = { ...state, pod, membership, listed: true }
   const told = [...warnings, ...unsupported(state, membership)]
-  return after(told, isRecaptured(state, membership) ? enrol(next) : settle(next, circumstances))
+  return after(told, isRecaptured(state, membership) ? locate(next) : settle(next, circumstances))
 }
 
 function unsupported({ membership: former }: PodState, { decision, reason }: Membership): Effect[] {
@@ -84,9 +84,13 @@ function unsupported({ membership: former }: PodState, { decision, reason }: Mem
   return [{ do: 'announce', what: 'unsupported', message: reason }]
 }
 
-/** A steered pod wants to be captured otherwise: enrolling again changes that, and nothing pauses. */
-function isRecaptured({ verdict, membership: former }: PodState, membership: Membership): boolean {
-  const stays = verdict === 'steer' && former?.decision === 'in' && membership.decision === 'in'
+/**
+ * A pod of the mesh wants to be captured otherwise: enrolling again changes that, and nothing pauses. What is under
+ * way for it began with the former wish, and is called off.
+ */
+function isRecaptured(state: PodState, membership: Membership): boolean {
+  const { membership: former } = state
+  const stays = inFlight(state) && former?.decision === 'in' && membership.decision === 'in'
   return stays && !sameTraits(former.traits, membership.traits)
 }
 

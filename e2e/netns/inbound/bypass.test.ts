@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeAll, describe, expect, it } from 'vitest'
-import { FAMILIES, type Family, mesh } from '../setup/mesh.ts'
+import { FAMILIES, type Family, JOIN, mesh } from '../setup/mesh.ts'
 import { clientSeen, endpoint, expectPlain, expectSteered } from '../setup/route.ts'
 
 const PORT = 8080
@@ -86,6 +86,25 @@ describe('a pod that is captured otherwise, again and again', () => {
     await app.annotate(BYPASS, null)
     await node.agent.untilPod(app, 'verified')
     expect((await node.report()).drift).toEqual(drift)
+  })
+})
+
+describe('a pod that waits for ztunnel', () => {
+  it('is captured as its annotation says when ztunnel comes', async () => {
+    await node.ztunnel.kill9()
+    const waiting = await node.world.pod({
+      name: 'waiting',
+      annotations: { [JOIN]: 'true', [BYPASS]: 'true' }
+    })
+    await node.agent.untilPod(waiting, 'held')
+    await waiting.serve(PORT)
+    await waiting.annotate(BYPASS, 'false')
+    // A change that comes later is heard later.
+    const later = await node.world.pod({ name: 'later', annotations: { [JOIN]: 'true' } })
+    await node.agent.untilPod(later, 'held')
+    await node.startZtunnel({ standIn: true })
+    await node.agent.untilPod(waiting, 'enrolled')
+    await expect.poll(() => isBypassed('waiting', 'ipv4')).toBe(false)
   })
 })
 

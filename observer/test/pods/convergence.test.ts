@@ -7,6 +7,7 @@ const ACTIONS: readonly Action[] = [
   'mkdir',
   'rmdir',
   'list-in',
+  'list-bypassed',
   'list-out',
   'unlist',
   'start',
@@ -57,6 +58,7 @@ describe.each([
         if (judged === 'in' && process !== undefined) {
           expect(state).toMatchObject({ phase: 'enrolled', verdict: 'steer', netns: process })
           expect(state).toMatchObject({ lastError: undefined, attempts: 0 })
+          expect(world.traits, 'captured as').toEqual(world.wanted)
         }
         if (judged === 'in' && process === undefined)
           expect(['held', 'joining', 'enrolled']).toContain(state.phase)
@@ -83,6 +85,28 @@ describe.each([
         expect(world.calm()).toBe(true)
         expect(world.state).toMatchObject({ phase: 'enrolled', verdict: 'steer', netns: world.process })
         expect(world.verdict).toBe('steer')
+      }),
+      RUNS
+    )
+  })
+
+  it('captures a pod as it was listed last, whatever was under way then', () => {
+    const during: readonly Action[] = [
+      'list-in',
+      'list-bypassed',
+      'restart',
+      'answer',
+      'fail',
+      'tell',
+      'time'
+    ]
+    const joining = fc.array(fc.constantFrom(...during), { maxLength: 12 })
+    fc.assert(
+      fc.property(any, joining, (actions, more) => {
+        const world = played(strict, [...actions, 'mkdir', 'list-in', 'start', ...more])
+        expect(world.calm()).toBe(true)
+        expect(world.state).toMatchObject({ phase: 'enrolled', verdict: 'steer', netns: world.process })
+        expect(world.traits).toEqual(world.wanted)
       }),
       RUNS
     )

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A pod in each phase, everything that may happen to it, and what then became of it in a few words.
 
+import { NO_TRAITS } from '../../membership/traits.ts'
 import type { Effect, Input } from '../../pods/effect.ts'
 import type { Phase, PodState, Verdict } from '../../pods/state.ts'
 import { cgroup, membership, NETNS, pod, podState } from './pods.ts'
@@ -38,6 +39,11 @@ export const PHASES = Object.keys(VERDICTS) as Phase[]
 
 export const INPUTS = {
   'judged in': { kind: 'judged', pod: pod(), membership: membership('in') },
+  'judged in otherwise': {
+    kind: 'judged',
+    pod: pod(),
+    membership: membership('in', { traits: { ...NO_TRAITS, bypassInbound: true } })
+  },
   'judged out': { kind: 'judged', pod: pod(), membership: membership('out') },
   'judged unsupported': { kind: 'judged', pod: pod(), membership: membership('unsupported') },
   retired: { kind: 'retired' },

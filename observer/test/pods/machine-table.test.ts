@@ -27,6 +27,16 @@ const TABLE: Record<Name, Record<Phase, string>> = {
     'joining pass: judge enrol',
     SAME
   ),
+  'judged in otherwise': row(
+    SAME,
+    'joining pass: judge enrol',
+    'held held: locate',
+    'joining pass: locate',
+    'enrolled steer: locate',
+    'verified steer: locate',
+    'joining pass: judge enrol',
+    'failed held: locate'
+  ),
   'judged out': row(SAME, SAME, LEAVE, LEAVE, LEAVE, LEAVE, SAME, LEAVE),
   'judged unsupported': row(
     'known none: announce',

@@ -2,6 +2,7 @@
 // A pod on a node that answers the machine's effects in any order, and fails some of them. It keeps what the
 // kernel would hold, so that a test can compare the machine's belief with it.
 
+import { NO_TRAITS, type Traits } from '../../membership/traits.ts'
 import type { Effect, Input } from '../../pods/effect.ts'
 import { step } from '../../pods/machine.ts'
 import type { Circumstances } from '../../pods/settle.ts'
@@ -12,6 +13,7 @@ export type Action =
   | 'mkdir'
   | 'rmdir'
   | 'list-in'
+  | 'list-bypassed'
   | 'list-out'
   | 'unlist'
   | 'start'
@@ -23,6 +25,8 @@ export type Action =
   | 'tell'
   | 'time'
 
+const BYPASSED: Traits = { ...NO_TRAITS, bypassInbound: true }
+
 export class World {
   state: PodState = unseen('u1', 0)
   /** What the hooks read. */
@@ -32,6 +36,9 @@ export class World {
   listed: 'in' | 'out' | undefined
   /** What the source said last of this cgroup's pod; it outlives the listing. */
   judged: 'in' | 'out' | undefined
+  /** How the source said last that the pod is captured, and how it was when it was enrolled last. */
+  wanted = NO_TRAITS
+  traits: Traits | undefined
   cgroupId: bigint | undefined
   /** The namespace of the pod's processes. */
   process: bigint | undefined
@@ -40,6 +47,8 @@ export class World {
   readonly entries = new Set<bigint>()
   readonly epochs: number[] = []
   #errand: Extract<Effect, { do: 'locate' | 'enrol' | 'leave' }> | undefined
+  /** As the errand found them when it began. */
+  #errandTraits: Traits | undefined
   #timers: Input[] = []
   #told: Input[] = []
   #seen = new Set<bigint>()
@@ -78,10 +87,16 @@ export class World {
         this.#told.push({ kind: 'cgroup-gone' })
         return
       case 'list-in':
+      case 'list-bypassed':
       case 'list-out':
-        this.listed = action === 'list-in' ? 'in' : 'out'
+        this.listed = action === 'list-out' ? 'out' : 'in'
         this.judged = this.listed
-        this.#hear({ kind: 'judged', pod: pod(), membership: membership(this.listed) })
+        this.wanted = action === 'list-bypassed' ? BYPASSED : NO_TRAITS
+        this.#hear({
+          kind: 'judged',
+          pod: pod(),
+          membership: membership(this.listed, { traits: this.wanted })
+        })
         return
       case 'unlist':
         this.listed = undefined
@@ -164,6 +179,7 @@ export class World {
         if (effect.do === 'enrol') this.epochs.push(effect.epoch)
         if (effect.do === 'leave') this.#write('pass')
         this.#errand = effect
+        this.#errandTraits = this.state.membership?.traits
         return
       case 'forget':
         if (effect.cgroup !== undefined && effect.cgroup === this.cgroupId) this.verdict = 'none'
@@ -203,6 +219,7 @@ export class World {
           this.#hear({ kind: 'enrol-failed', error: 'nack', epoch })
           return
         }
+        this.traits = this.#errandTraits
         this.#write('steer')
         this.#hear({ kind: 'enrolled', epoch })
         return
