@@ -32,9 +32,13 @@ export async function statusCommand(config: Config, { json, watch }: StatusOptio
   }
 }
 
-/** Degraded when nobody looks after the pods, when the operator has paused it all, or when the agent says that something is wrong. */
-export function exitCode({ agent, paused, pods }: StatusReport): ExitCode {
-  const well = agent.running && agent.ready && agent.problems.length === 0 && !paused
+/**
+ * Degraded when nobody looks after the pods or carries what they dial, when the operator has paused it all, or when the
+ * agent says that something is wrong.
+ */
+export function exitCode({ agent, mode, paused, ztunnels, pods }: StatusReport): ExitCode {
+  const served = ztunnels.length > 0 || mode === 'observe'
+  const well = agent.running && agent.ready && agent.problems.length === 0 && served && !paused
   return well && pods.every(({ lastError }) => lastError === undefined) ? EXIT.fine : EXIT.degraded
 }
 

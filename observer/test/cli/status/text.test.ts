@@ -104,10 +104,13 @@ describe('its exit code', () => {
     agent: agent.running ? { ...agent, problems: [] } : agent,
     pods: report.pods.filter(({ lastError }) => lastError === undefined)
   }
+  const unserved: StatusReport = { ...well, ztunnels: [] }
 
   it.each([
     ['a ready agent without problems', well, 0],
     ['an observing agent', { ...well, mode: 'observe' }, 0],
+    ['an observing agent without ztunnel', { ...unserved, mode: 'observe' }, 0],
+    ['no ztunnel', unserved, 1],
     ['a pause', { ...well, paused: true }, 1],
     ['a problem', report, 1],
     ['a pod with an error', { ...well, pods: report.pods }, 1],
