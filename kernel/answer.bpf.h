@@ -67,13 +67,16 @@ static __always_inline bool take_off_device(struct bpf_sock_addr *ctx)
 static __always_inline int ask(struct bpf_sock_addr *ctx, struct pod *pod, const struct addr *server,
 			       bool connects)
 {
-	bool bound = ctx->sk->bound_dev_if;
+	u32 device = ctx->sk->bound_dev_if;
+	bool stays = addr_stays(pod, server);
 
-	if (addr_stays(pod, server))
+	if (stays && device == LOOPBACK_IFINDEX)
 		return ALLOW;
 	/* A datagram's device was chosen before the hook: this one would go out there, the next does not. */
-	if (!take_off_device(ctx) || (bound && !connects))
+	if (!take_off_device(ctx) || (device && !connects))
 		return refuse(ctx, server, COUNT_REFUSED_DEVICE, pod);
+	if (stays)
+		return ALLOW;
 	if (!remember_server(ctx->sk, server, connects))
 		return refuse(ctx, server, COUNT_REFUSED_DNS, pod);
 	count(COUNT_DNS);

@@ -18,6 +18,11 @@ enum {
 	ALLOW = 1,
 };
 
+/* optlen of an option that the kernel need not set any more. */
+enum {
+	DONE = -1,
+};
+
 /* While its SYN is unanswered either would send the next one out in the clear. */
 static __always_inline bool sets_mark(const struct bpf_sockopt *ctx)
 {
@@ -68,6 +73,33 @@ static __always_inline bool reroutes(const struct bpf_sockopt *ctx, const struct
 	return is_connection(sk) && (mptcp || sets_device(ctx)) && in_mesh(netns);
 }
 
+/*
+ * Done here, while the socket is locked: the kernel would do it after the lock was given up, and another thread may
+ * have connected by then what we have found unconnected. MPTCP keeps a device from its subflow.
+ */
+static __always_inline int bind_to_device(struct bpf_sockopt *ctx, struct bpf_sock *sk)
+{
+	bool named = ctx->optname == SO_BINDTODEVICE;
+	u8 *value = ctx->optval, *end = ctx->optval_end;
+	char device[IFNAMSIZ] = {};
+	long error;
+
+#pragma clang loop unroll(full)
+	for (u32 i = 0; i < IFNAMSIZ - 1; i++) {
+		if (value + i + 1 > end)
+			break;
+		device[i] = value[i];
+	}
+	error = named ? bpf_setsockopt(sk, SOL_SOCKET, SO_BINDTODEVICE, device, sizeof(device)) :
+			bpf_setsockopt(sk, SOL_SOCKET, SO_BINDTOIFINDEX, device, sizeof(u32));
+	if (error) {
+		bpf_set_retval(error);
+		return REFUSE;
+	}
+	ctx->optlen = DONE;
+	return ALLOW;
+}
+
 static __always_inline void tell(struct bpf_sock *sk, u64 netns)
 {
 	struct refusal *refusal = begin_refusal(COUNT_REFUSED_SETSOCKOPT, netns);
@@ -92,10 +124,15 @@ int setsockopt(struct bpf_sockopt *ctx)
 	if (!sk || !(sets_mark(ctx) || sets_device(ctx) || sets_route(ctx)))
 		return ALLOW;
 	netns = bpf_get_netns_cookie(ctx);
-	if (!reroutes(ctx, sk, netns) || caller_role() != ROLE_NONE)
+	if (caller_role() != ROLE_NONE)
 		return ALLOW;
-	tell(sk, netns);
-	return REFUSE;
+	if (reroutes(ctx, sk, netns)) {
+		tell(sk, netns);
+		return REFUSE;
+	}
+	if (sets_device(ctx) && sk->protocol == IPPROTO_TCP && in_mesh(netns))
+		return bind_to_device(ctx, sk);
+	return ALLOW;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

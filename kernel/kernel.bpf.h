@@ -45,6 +45,7 @@ enum {
 	TCP_LISTEN = 10,
 	DNS_PORT = 53,
 	LOOPBACK_IFINDEX = 1,
+	IFNAMSIZ = 16,
 };
 
 #define relocated __attribute__((preserve_access_index))

@@ -13,6 +13,7 @@ import { Wire } from '../setup/wire.ts'
 import { routeOption } from './attempts.ts'
 
 const PORT = 8080
+const DNS_PORT = 53
 const PATIENCE = ['--no-data', '--timeout', 300] as const
 /** IPV6_2292PKTOPTIONS sets, among others, the routing header. */
 const OLD_OPTIONS = '41:6:hex=00'
@@ -102,6 +103,20 @@ describe('an own address, by the device of another network', () => {
     expectPlain(connected)
     expect(own.seen.map(({ peer }) => peer)).toContain(connected.local)
     expect(stranger.seen).toEqual([])
+  })
+
+  it('is the pod’s on the port of DNS too, by TCP and by UDP', async () => {
+    const [app, far] = [node.pod('app'), node.outsider('far')]
+    const strangers = [await far.serve(DNS_PORT), await far.serve(DNS_PORT, '--udp')]
+    const ours = [await app.serve(DNS_PORT), await app.serve(DNS_PORT, '--udp')]
+    const connected = await app.connect(app.ipv6, DNS_PORT, ...BY_ETH1)
+    expectPlain(connected)
+    // It answers from another of the pod's addresses, which a connected socket does not take.
+    await app.connect(app.ipv6, DNS_PORT, ...BY_ETH1, '--udp', '--connected', '--timeout', 300)
+    const rises = await node.counted(() => app.connect(app.ipv6, DNS_PORT, ...BY_ETH1, '--udp'))
+    expect(rises).toMatchObject({ refused_device: 1 })
+    expect(ours.map(({ seen }) => seen.length)).toEqual([1, 1])
+    expect(strangers.flatMap(({ seen }) => seen)).toEqual([])
   })
 
   it('gets no device while it is connected', async () => {

@@ -56,6 +56,7 @@ int command_inherit(int argc, char **argv);
 int command_pass_socket(int argc, char **argv);
 int command_receive_socket(int argc, char **argv);
 int command_ping(int argc, char **argv);
+int command_race(int argc, char **argv);
 int command_raw(int argc, char **argv);
 int command_dns(int argc, char **argv);
 int command_resolver(int argc, char **argv);

@@ -34,6 +34,7 @@ static const struct {
 	{ "pass-socket", command_pass_socket, "PATH ipv4|ipv6" },
 	{ "receive-socket", command_receive_socket, "PATH -- ADDR PORT [connect's options]" },
 	{ "ping", command_ping, "ADDR" },
+	{ "race", command_race, "ADDR PORT DEVICE ROUNDS" },
 	{ "raw", command_raw, "tcp|header|packet|tun ADDR PORT [SOURCE]" },
 	{ "dns", command_dns,
 	  "connected|unconnected|sendmmsg|sendmmsg-to|tcp NAME SERVER... [--type A|AAAA|both] "
