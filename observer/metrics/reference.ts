@@ -17,7 +17,7 @@ The agent serves them on \`metrics.address\`, \`127.0.0.1:15014\` unless configu
 | \`/livez\` | its event loop runs and it has given a sign of life within 10 s; does not depend on ztunnel |
 | \`/readyz\` | ztunnel is connected (not needed with \`mode: observe\`), what existed at the start is dealt with, and every hook is attached, each pod's listener lookup too |
 
-The probes answer 503 otherwise; their text says what fails. \`/metrics\` and \`/readyz\` look no more often than once a
+The probes answer 500 otherwise; their text says what fails. \`/metrics\` and \`/readyz\` look no more often than once a
 second: whoever asks sooner is given the last answer. Labels are bounded: no metric has a label for a pod, a
 namespace or an address. \`sluice_connections_total\`, \`sluice_helper_failures_total\`, \`sluice_hook_actions_total\`,
 \`sluice_events_total\` and \`sluice_events_dropped_total\` are the kernel's: they go on counting while no agent runs,

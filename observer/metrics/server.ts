@@ -26,6 +26,9 @@ export interface ListenAddress {
 const MAX_CONNECTIONS = 32
 const TIMEOUT_MS = 5000
 
+/** As Kubernetes' own components answer a failing probe: kubectl shows the text of a 500, and of a 503 it does not. */
+const UNHEALTHY = 500
+
 /** @throws SluiceError SLUICE_ERR_METRICS_LISTEN */
 export async function serveMetrics(
   { host, port }: ListenAddress,
@@ -72,7 +75,7 @@ function addressText(host: string, port: number): string {
 function answering({ metrics, contentType, live, ready }: MetricsHandlers): RequestListener {
   const probe = (health: () => Health) => async (response: ServerResponse) => {
     const found = health()
-    end(response, isHealthy(found) ? 200 : 503, healthText(found))
+    end(response, isHealthy(found) ? 200 : UNHEALTHY, healthText(found))
   }
   const routes: Readonly<Record<string, (response: ServerResponse) => Promise<void>>> = {
     '/metrics': async (response) => end(response, 200, await metrics(), contentType),

@@ -83,7 +83,7 @@ describe('an agent', () => {
 
   it('is alive and not ready without ztunnel, and holds what joins', async () => {
     await node.ztunnel.kill9()
-    await expect.poll(async () => (await get('/readyz')).status).toBe(503)
+    await expect.poll(async () => (await get('/readyz')).status).toBe(500)
     expect((await get('/readyz')).text).toContain('[-]ztunnel failed: none is connected')
     expect(await get('/livez')).toMatchObject({ status: 200 })
     const held = await node.world.pod({ name: 'held', annotations: { [JOIN]: 'true' } })
@@ -112,7 +112,7 @@ describe('an agent', () => {
       // A visit to a pod puts its lookup back.
       for (const path of paths) if (existsSync(path)) unlinkSync(path)
       const { status, text } = await get('/readyz')
-      for (const name of names) if (status === 503 && text.includes(`${name} is unpinned`)) named.add(name)
+      for (const name of names) if (status === 500 && text.includes(`${name} is unpinned`)) named.add(name)
       return names.filter((name) => !named.has(name))
     }
     await expect.poll(unnamed).toEqual([])

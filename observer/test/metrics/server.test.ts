@@ -30,7 +30,7 @@ describe('the metrics server', () => {
     ['GET', '/metrics?name[]=x', 200, 'sluice_ready 1\n'],
     ['HEAD', '/metrics', 200, ''],
     ['GET', '/livez', 200, '[+]heartbeat ok\n'],
-    ['GET', '/readyz', 503, '[-]ztunnel failed: none is connected\n'],
+    ['GET', '/readyz', 500, '[-]ztunnel failed: none is connected\n'],
     ['POST', '/metrics', 405, 'there is only GET\n'],
     ['GET', '/', 404, 'there is only /metrics, /livez, /readyz\n'],
     ['GET', '/constructor', 404, 'there is only /metrics, /livez, /readyz\n']
