@@ -67,6 +67,14 @@ describe('the chart', () => {
   })
 })
 
+describe('the unit', () => {
+  it('is started again however often and soon it has ended', () => {
+    const [, unit = '', service = ''] = read('deploy/systemd/sluice.service').split(/^\[(?:Unit|Service)\]$/m)
+    expect(unit).toMatch(/^StartLimitIntervalSec=0$/m)
+    expect(service).toMatch(/^Restart=always$/m)
+  })
+})
+
 describe('the Job that an uninstall begins with', () => {
   const [, job = ''] = read('deploy/helm/sluice/templates/uninstall.yaml').split(/^kind: Job$/m)
   const values = parse(readFileSync(join(CHART, 'values.yaml'), 'utf8')) as {
