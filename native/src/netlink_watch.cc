@@ -66,13 +66,17 @@ void NetlinkWatch::Drain() {
   alignas(nlmsghdr) std::array<uint8_t, 16 * 1024> buffer;
   uint32_t kinds = 0;
   for (int i = 0; i < kDatagramsPerWake; i++) {
-    ssize_t size = recv(socket_.Get(), buffer.data(), buffer.size(), 0);
+    ssize_t size = recv(socket_.Get(), buffer.data(), buffer.size(), MSG_TRUNC);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno == ENOBUFS) {
       kinds = kAllChanged;  // the kernel dropped messages, and nobody knows which
       continue;
     }
     if (size <= 0) break;
+    if (static_cast<size_t>(size) > buffer.size()) {
+      kinds = kAllChanged;  // it is cut: a route may have thousands of next hops
+      continue;
+    }
     for (const NetlinkMessage& message : NetlinkMessages({buffer.data(), static_cast<size_t>(size)}))
       kinds |= KindOf(message.type());
   }

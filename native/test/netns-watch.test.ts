@@ -3,7 +3,17 @@ import { execFileSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { NetnsChange, NetnsWatch } from '../lib/netns.ts'
-import { FD_NOISE, library, netns, openFds, runProgram, SOURCE, useWorld, world } from './netns-world.ts'
+import {
+  FD_NOISE,
+  library,
+  netns,
+  openFds,
+  runProgram,
+  SOURCE,
+  TABLE,
+  useWorld,
+  world
+} from './netns-world.ts'
 
 let watch: NetnsWatch | undefined
 let seen: NetnsChange[]
@@ -62,6 +72,19 @@ it('reports every kind when the kernel dropped messages', async () => {
   seen.length = 0
   world.ip('rule del pref 10')
   await expect.poll(kinds).toEqual(['rule'])
+})
+
+it('reports every kind when a message is longer than what is read at once', async () => {
+  world.ip('link add name br0 up type bridge')
+  // `ip` takes 4 KiB of next hops at a time; the kernel tells of all of them in one message.
+  for (let batch = 0; batch < 8; batch++) {
+    const gateways = Array.from({ length: 100 }, (_, i) => `nexthop via fe80::${batch}:${i + 1} dev br0`)
+    world.ip(`-6 route append default table ${TABLE} ${gateways.join(' ')}`)
+  }
+  await quiet()
+  seen.length = 0
+  world.ip(`-6 route del default table ${TABLE}`)
+  await expect.poll(kinds).toEqual(['address', 'link', 'route', 'rule'])
 })
 
 it('outlives the namespace handle and its name, and says nothing once closed', async () => {
