@@ -63,12 +63,25 @@ static __always_inline int allow_loopback(struct bpf_sock_addr *ctx, u64 netns, 
 	return allow_unmarked(ctx, dst, NULL);
 }
 
+/* An AF_SMC socket copies its own mark and device to the TCP socket that it connects by, afterwards and more than once. */
+static __always_inline bool speaks_smc(struct bpf_sock *sk)
+{
+	struct tcp_sock *tcp;
+
+	if (!bpf_core_field_exists(struct tcp_sock, syn_smc))
+		return false;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	return tcp && BPF_CORE_READ_BITFIELD(tcp, syn_smc);
+}
+
 static __always_inline int steer(struct bpf_sock_addr *ctx, struct pod *pod, const struct addr *dst,
 				 const struct addr *src)
 {
 	struct bpf_sock *sk = ctx->sk;
 	struct pod_stat *stat;
 
+	if (speaks_smc(sk))
+		return refuse(ctx, dst, COUNT_REFUSED_MARK, pod);
 	if (addr_stays(pod, dst))
 		return allow_own(ctx, dst, pod);
 	if (addr_is_link_local(dst))

@@ -21,7 +21,7 @@ enum counter {
 	COUNT_REFUSED_DEVICE,		/* bound to a device that the hook could not take off in time */
 	COUNT_REFUSED_LOOPBACK,		/* bound to loopback, bound for elsewhere */
 	COUNT_REFUSED_DNS,		/* no memory to remember the server in */
-	COUNT_REFUSED_MARK,		/* the socket could not be marked */
+	COUNT_REFUSED_MARK,		/* the socket could not be marked, or would not keep it (SMC) */
 	/* refused by setsockopt */
 	COUNT_REFUSED_SETSOCKOPT,
 	/* inbound */

@@ -94,6 +94,10 @@ struct sock {
 	struct dst_entry *sk_dst_cache;
 } relocated;
 
+struct tcp_sock {
+	bool syn_smc;
+} relocated;
+
 struct task_struct {
 	int pid;
 	int tgid;

@@ -13,6 +13,8 @@ mount -t cgroup2 cgroup /sys/fs/cgroup
 mount -t bpf bpf /sys/fs/bpf
 mount -t tracefs tracing /sys/kernel/tracing
 ip link set lo up
+# For threat/smc, which loads nothing by itself.
+modprobe smc
 mount --bind "/.host$reports" "$reports"
 cd "$project" || exit
 # The launcher takes a node beside it. Emulated, code that writes code is slow: an agent starts twice as fast without.

@@ -36,7 +36,7 @@ struct connect_options {
 	struct sockaddr_storage again, bind; /* ss_family 0: not given */
 	bool again_after_failure;
 	enum manner manner;
-	bool mptcp, udp, connected, dontroute, hold, reset, each, no_data, wait_line;
+	bool mptcp, smc, udp, connected, dontroute, hold, reset, each, no_data, wait_line;
 	bool wait_send; /* after connect, before what is to be sent */
 	bool until_connected;
 	const char *device, *unicast_device, *send, *local_ports;

@@ -19,7 +19,7 @@ static const struct {
 	  "[--bind ADDR]\n"
 	  "    [--device DEV] [--unicast-if DEV] [--dontroute] [--mark N] [--set-before OPTION] "
 	  "[--set-after OPTION]\n"
-	  "    [--mptcp] [--nonblock|--tfo|--uring|--uring-async|--uring-sqpoll] [--local-ports "
+	  "    [--mptcp|--smc] [--nonblock|--tfo|--uring|--uring-async|--uring-sqpoll] [--local-ports "
 	  "LO-HI] [--fd N]\n"
 	  "    [--again ADDR PORT|--after-failure ADDR PORT] [--send TEXT] [--no-data] [--hold] "
 	  "[--rst]\n"

@@ -40,6 +40,7 @@ static bool parse_flag(const char *name, struct connect_options *options)
 		{ "--each", &options->each },           { "--no-data", &options->no_data },
 		{ "--wait-line", &options->wait_line }, { "--wait-send", &options->wait_send },
 		{ "--until-connected", &options->until_connected },
+		{ "--smc", &options->smc },
 	};
 	const struct {
 		const char *name;

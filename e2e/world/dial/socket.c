@@ -29,6 +29,12 @@ enum {
 	OPTION_BYTES = 64,
 };
 
+/* Protocols of AF_SMC. */
+enum {
+	SMC_IPV4 = 0,
+	SMC_IPV6 = 1,
+};
+
 bool socket_option_parse(const char *text, struct socket_option *option)
 {
 	static const struct {
@@ -128,11 +134,12 @@ int socket_make(const struct connect_options *options, const struct sockaddr_sto
 		struct attempt *attempt)
 {
 	int family = target->ss_family, fd = options->fd;
+	int type = (options->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC;
 
 	attempt->stage = "socket";
 	if (fd < 0)
-		fd = socket(family, (options->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC,
-			    options->mptcp ? IPPROTO_MPTCP : 0);
+		fd = options->smc ? socket(AF_SMC, type, family == AF_INET6 ? SMC_IPV6 : SMC_IPV4) :
+				    socket(family, type, options->mptcp ? IPPROTO_MPTCP : 0);
 	if (fd < 0)
 		goto failed;
 	attempt->stage = "setsockopt";
