@@ -104,7 +104,10 @@ static __always_inline void hold(u64 id)
 		.since = bpf_ktime_get_ns(),
 	};
 
-	if (bpf_map_update_elem(&cgroup_pod, &id, &pod, BPF_NOEXIST)) {
+	long error = bpf_map_update_elem(&cgroup_pod, &id, &pod, BPF_NOEXIST);
+
+	/* While an agent renews its programs the former one runs too, and was first. */
+	if (error && error != -EEXIST) {
 		count(COUNT_MAP_FULL);
 		__sync_fetch_and_add(unfitted, 1);
 	}

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Links of the real objects, pinned in bpffs and attached to cgroups of the test's own.
 
-import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, rmSync, unlinkSync } from 'node:fs'
+import { existsSync, readdirSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type BpfObject, Link } from '#native'
@@ -11,13 +10,7 @@ import { CgroupHooks } from '../../observer/hooks/cgroup-hooks.ts'
 import type { KernelObjects } from '../../observer/hooks/objects.ts'
 import { kernelObject } from './built.ts'
 import { type Cgroup, temporaryCgroup } from './cgroups.ts'
-
-function pins(): string {
-  const path = join('/sys/fs/bpf', `sluice-kernel-${process.pid}-${randomBytes(3).toString('hex')}`)
-  mkdirSync(path)
-  onTestFinished(() => rmSync(path, { recursive: true }))
-  return path
-}
+import { temporaryPins } from './pins.ts'
 
 function programAt(path: string): number {
   using link = Link.openPinned(path)
@@ -26,7 +19,7 @@ function programAt(path: string): number {
 
 async function attached() {
   const cgroup = await temporaryCgroup()
-  const path = join(pins(), 'setsockopt')
+  const path = join(temporaryPins(), 'setsockopt')
   const ensure = (object: BpfObject) => {
     const program = object.program('setsockopt')
     const attachment = Attachment.ensure(path, program, () => program.attachCgroup(cgroup.path))
@@ -95,7 +88,7 @@ describe('the hooks of cgroups', () => {
   const EGRESS = ['setsockopt', ...SOCKET_HOOKS.flatMap((hook) => [`${hook}4`, `${hook}6`])]
 
   it('are attached once for roots inside each other', async () => {
-    const links = pins()
+    const links = temporaryPins()
     const made = hooks(links)
     const root = await temporaryCgroup()
     const inner = root.make('burstable')
@@ -126,7 +119,7 @@ describe('the hooks of cgroups', () => {
     ],
     ['unpinned', (path) => unlinkSync(path)]
   ])('are put back when one was %s', async (fault, spoil) => {
-    const links = pins()
+    const links = temporaryPins()
     const made = hooks(links)
     const root = await temporaryCgroup()
     made.attachRoot(root.path)
@@ -139,7 +132,7 @@ describe('the hooks of cgroups', () => {
   })
 
   it('are not put back where their cgroup is gone', async () => {
-    const made = hooks(pins())
+    const made = hooks(temporaryPins())
     const [kept, gone] = [await temporaryCgroup(), await temporaryCgroup()]
     for (const { path } of [kept, gone]) made.attachRoot(path)
     gone.remove()
@@ -147,7 +140,7 @@ describe('the hooks of cgroups', () => {
   })
 
   it('are swept when their cgroup is gone, also those of a former agent', async () => {
-    const links = pins()
+    const links = temporaryPins()
     const former = hooks(links)
     const [kept, gone] = [await temporaryCgroup(), await temporaryCgroup()]
     for (const { path } of [kept, gone]) former.attachRoot(path)

@@ -2,12 +2,13 @@
 // The programs see every cgroup and process of the machine: a test looks at its own cgroups only.
 
 import { hrtime } from 'node:process'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { counter, type Event, event_kind, verdict } from '#contract'
-import { Netns, RingBuffer } from '#native'
+import { type BpfObject, Netns, RingBuffer } from '#native'
 import type { KernelMaps } from '../../observer/maps/kernel-maps.ts'
 import { closing, counted, kernelObject } from './built.ts'
 import { type Cgroup, temporaryCgroup } from './cgroups.ts'
+import { temporaryPins } from './pins.ts'
 
 const ONLY = 0
 const SECOND = 1_000_000_000n
@@ -25,10 +26,17 @@ async function observed({ strict = false, heartbeatAge = 0n, maxPods = 100 }: Op
   const kubepods = root.make('kubepods')
   using host = Netns.open('/proc/self/ns/net')
   const [cookie] = await host.run([{ op: 'cookie' }])
-  const object = kernelObject('observe', {
-    knobs: { host_netns: cookie, heartbeat_stale_ns: SECOND * 30n },
-    maxEntries: { cgroup_pod: maxPods, events: 256 * 1024 }
-  })
+  const pinMapsIn = temporaryPins()
+  const load = () =>
+    kernelObject('observe', {
+      pinMapsIn,
+      knobs: { host_netns: cookie, heartbeat_stale_ns: SECOND * 30n },
+      maxEntries: { cgroup_pod: maxPods, events: 256 * 1024 }
+    })
+  const attach = (loaded: BpfObject) => {
+    for (const name of loaded.programNames) closing(loaded.program(name).attachTracing())
+  }
+  const object = load()
   const map = <Name extends keyof KernelMaps>(name: Name) => object.map(name) as KernelMaps[Name]
   map('settings').set(ONLY, {
     strict: strict ? 1 : 0,
@@ -45,15 +53,14 @@ async function observed({ strict = false, heartbeatAge = 0n, maxPods = 100 }: Op
       events.push(...records.map((record) => layout.decode(record) as Event))
     })
   )
-  for (const name of object.programNames) {
-    const link = object.program(name).attachTracing()
-    onTestFinished(() => link.close())
-  }
+  attach(object)
   const eventsOf = ({ id }: Cgroup) => {
     ring.flush()
     return events.filter(({ cgroup }) => cgroup === id)
   }
-  return { kubepods, map, eventsOf, root }
+  /** Another agent's programs, beside the first ones and with their maps. */
+  const attachAnother = () => attach(load())
+  return { kubepods, map, eventsOf, root, attachAnother }
 }
 
 describe('a cgroup made below a registered root', () => {
@@ -112,6 +119,16 @@ describe('a cgroup made below a registered root', () => {
     pod.remove()
     expect(eventsOf(pod).map(({ kind }) => kind)).toEqual([EVENT_POD_ADDED, EVENT_POD_REMOVED])
     expect(eventsOf(container)).toEqual([])
+  })
+
+  it('is held once by the programs of two agents, and the map is not taken for full', async () => {
+    const { kubepods, map, eventsOf, attachAnother } = await observed()
+    attachAnother()
+    const pod = kubepods.make('pod1')
+    expect(eventsOf(pod).map(({ kind }) => kind)).toEqual([EVENT_POD_ADDED, EVENT_POD_ADDED])
+    expect(map('cgroup_pod').get(pod.id)?.verdict).toBe(verdict.VERDICT_UNKNOWN)
+    expect(map('overflow').get(ONLY)).toBe(0n)
+    expect(counted(map('counter'), counter.COUNT_MAP_FULL)).toBe(0)
   })
 
   it('that the full map has no room for is counted, and raises overflow', async () => {
