@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Links of the real objects, pinned in bpffs and attached to cgroups of the test's own.
 
-import { existsSync, readdirSync, unlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, unlinkSync, watch } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type BpfObject, Link } from '#native'
+import { type BpfObject, Link, type Program } from '#native'
 import { Attachment } from '../../observer/hooks/attachment.ts'
 import { CgroupHooks } from '../../observer/hooks/cgroup-hooks.ts'
 import type { KernelObjects } from '../../observer/hooks/objects.ts'
-import { kernelObject } from './built.ts'
+import { closing, kernelObject } from './built.ts'
 import { type Cgroup, temporaryCgroup } from './cgroups.ts'
 import { temporaryPins } from './pins.ts'
 
@@ -71,6 +71,81 @@ describe('an attachment', () => {
     const { path, cgroup, ensure } = await attached()
     cgroup.remove()
     expect(() => ensure(kernelObject('guard'))).toThrow(`setsockopt cannot be attached as ${path}`)
+  })
+})
+
+describe('the pin of an attachment', () => {
+  /** What was removed, made or moved in the directory while `act` ran, in order. */
+  async function changes(directory: string, act: () => void): Promise<string[]> {
+    const seen: string[] = []
+    const watcher = closing(watch(directory, (_, name) => seen.push(name ?? '')))
+    act()
+    mkdirSync(join(directory, 'end'))
+    await expect.poll(() => seen).toContain('end')
+    watcher.close()
+    return seen
+  }
+
+  function traced() {
+    const links = temporaryPins()
+    const path = join(links, 'handle_mkdir')
+    const program = () => kernelObject('observe').program('handle_mkdir')
+    const renew = (next: Program, attach = () => next.attachTracing()) =>
+      closing(Attachment.renew(path, next, attach))
+    return { links, path, program, renew }
+  }
+
+  it('is there without a break while its link is renewed', async () => {
+    const { links, path, program, renew } = traced()
+    renew(program())
+    const next = program()
+    const seen = await changes(links, () => renew(next))
+    // It was replaced: neither removed nor made.
+    expect(seen.filter((name) => name === 'handle_mkdir')).toHaveLength(1)
+    expect(programAt(path)).toBe(next.id)
+    expect(readdirSync(links).toSorted()).toEqual(['end', 'handle_mkdir'])
+  })
+
+  it('is there without a break while a detached link is replaced', async () => {
+    const { path, cgroup, ensure } = await attached()
+    const { attachment, program } = ensure(kernelObject('guard'))
+    using link = Link.openPinned(path)
+    link.detach()
+    const attach = () => program.attachCgroup(cgroup.path)
+    const seen = await changes(dirname(path), () => attachment.mend(program, attach))
+    expect(seen.filter((name) => name === basename(path))).toHaveLength(1)
+    expect(attachment.problem).toBeUndefined()
+    expect(programAt(path)).toBe(program.id)
+  })
+
+  it.each([
+    ['before the next link is pinned', 0],
+    ['after the next link is pinned', 1]
+  ])('stays when the agent ends %s, and the next one sweeps the rest', (_, left) => {
+    const { links, path, program, renew } = traced()
+    const [former, killed, next] = [program(), program(), program()]
+    renew(former)
+    const attach = () => {
+      const link = closing(killed.attachTracing())
+      const pin = link.pin.bind(link)
+      link.pin = (place) => {
+        if (left > 0) pin(place)
+        throw new Error('killed')
+      }
+      return link
+    }
+    expect(() => renew(killed, attach)).toThrow('handle_mkdir')
+    expect(programAt(path)).toBe(former.id)
+    const rest = readdirSync(links).filter((name) => name !== 'handle_mkdir')
+    expect(rest).toHaveLength(left)
+    const hooks = closing(new CgroupHooks({} as KernelObjects, links))
+    expect(hooks.sweep()).toEqual(rest)
+    expect(readdirSync(links)).toEqual(['handle_mkdir'])
+    expect(programAt(path)).toBe(former.id)
+    expect(() => renew(killed, attach)).toThrow('handle_mkdir')
+    renew(next)
+    expect(programAt(path)).toBe(next.id)
+    expect(readdirSync(links)).toEqual(['handle_mkdir'])
   })
 })
 

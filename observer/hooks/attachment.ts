@@ -2,10 +2,13 @@
 // Attached programs, pinned so that they outlive the agent. What is pinned already gets the new program in
 // place, without a moment in which nothing is attached.
 
-import { existsSync, statSync, unlinkSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { existsSync, renameSync, rmSync, statSync, unlinkSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { Link, NativeError, type Program } from '#native'
 import { SluiceError } from '../errors/error.ts'
+
+/** Begins the name of a pin that is to take another's place. */
+const NEXT = 'next~'
 
 export type Fault = 'detached' | 'replaced' | 'unpinned'
 
@@ -65,8 +68,7 @@ export class Attachment {
   static renew(path: string, program: Program, attach: () => Link): Attachment {
     try {
       const link = attach()
-      if (existsSync(path)) unlinkSync(path)
-      link.pin(path)
+      pinInPlace(link, path)
       return new Attachment(path, link, program)
     } catch (error) {
       throw new SluiceError('SLUICE_ERR_HOOKS_ATTACH', { program: program.name, path }, error)
@@ -115,7 +117,12 @@ export class Attachment {
   }
 
   #replace(link: Link): void {
-    if (existsSync(this.path)) unlinkSync(this.path)
+    try {
+      pinInPlace(link, this.path)
+    } catch (error) {
+      link.close()
+      throw error
+    }
     this.#link.close()
     this.#link = link
   }
@@ -130,6 +137,23 @@ export class Attachment {
   close(): void {
     this.#link.close()
   }
+}
+
+/** There is always a pin at the path; an agent that is killed meanwhile may leave a second one, `isUnfinished`. */
+function pinInPlace(link: Link, path: string): void {
+  if (!existsSync(path)) {
+    link.pin(path)
+    return
+  }
+  const next = join(dirname(path), `${NEXT}${basename(path)}`)
+  rmSync(next, { force: true })
+  link.pin(next)
+  renameSync(next, path)
+}
+
+/** An agent that was killed has left it: a living one's takes the other pin's place at once. */
+export function isUnfinished(name: string): boolean {
+  return name.startsWith(NEXT)
 }
 
 /** A pinned link whose target is gone answers no questions: it is swept here. */

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path'
 import { Link, NativeError, type Program } from '#native'
 import { SluiceError } from '../errors/error.ts'
 import { pinnedNames } from '../maps/pin-paths.ts'
-import { Attachment, inodeOf, linkPath } from './attachment.ts'
+import { Attachment, inodeOf, isUnfinished, linkPath } from './attachment.ts'
 import type { KernelObjects } from './objects.ts'
 
 const KUBELET_PROGRAM = 'kubelet_tcp'
@@ -111,11 +111,11 @@ export class CgroupHooks {
     return [...this.#attached.values()].filter(({ attachment, wanted }) => !attachment.intact && wanted())
   }
 
-  /** Removes the pins of links whose cgroup is gone, also those of a former agent. */
+  /** Removes the pins of links whose cgroup is gone, also those of a former agent, and what it did not finish. */
   sweep(): readonly string[] {
     return pinnedNames(this.#links).filter((name) => {
       const path = join(this.#links, name)
-      if (!isGone(path)) return false
+      if (!isUnfinished(name) && !isGone(path)) return false
       this.#attached.get(path)?.attachment.close()
       this.#attached.delete(path)
       unlinkSync(path)
