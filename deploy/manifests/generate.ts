@@ -9,6 +9,7 @@ const CHART = join(import.meta.dirname, '../helm/sluice')
 
 const NAMESPACE = `# SPDX-License-Identifier: Apache-2.0
 # Generated from deploy/helm/sluice by \`make manifests\`: change it there.
+# For Kubernetes 1.30 or later: docs/install.md says what to apply before.
 apiVersion: v1
 kind: Namespace
 metadata:
