@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +27,10 @@ static void *binder(void *unused)
 	for (;;) {
 		int fd = atomic_load(&turn);
 
-		if (fd < 0)
+		if (fd < 0) {
+			sched_yield();
 			continue;
+		}
 		if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, strlen(device)) != 0 && errno == EPERM)
 			atomic_fetch_add(&refused, 1);
 		atomic_store(&turn, -1);
@@ -53,7 +56,7 @@ static bool race(const struct sockaddr_storage *target, int delay)
 	connected = connect(fd, (const struct sockaddr *)target, address_length(target)) == 0 ||
 		    errno == EINPROGRESS;
 	while (atomic_load(&turn) >= 0)
-		;
+		sched_yield();
 	if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, bound, &length) != 0)
 		fail("getsockopt");
 	close(fd);
