@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Place } from '../../world/place.ts'
+import { DIAL, type Place } from '../../world/place.ts'
 import { FAMILIES, type Family, mesh } from '../setup/mesh.ts'
 import { endpoint, expectPlain, expectSteered } from '../setup/route.ts'
 
@@ -60,6 +60,19 @@ describe('a socket bound to a device', () => {
     const rises = await node.counted(() => node.pod('app').connect(server('ipv4'), PORT, '--device', 'eth0'))
     expect(rises).toMatchObject({ device_unbound: 1, steered: 1 })
   })
+
+  it.each(FAMILIES)(
+    'is refused to a process without CAP_NET_RAW, for which the device stays: %s',
+    async (family) => {
+      const app = node.pod('app')
+      const dial = ['connect', server(family), PORT, '--device', 'eth0']
+      const rises = await node.counted(async () => {
+        const { lines } = await app.exec(['setpriv', '--bounding-set', '-net_raw', DIAL, ...dial])
+        expect(lines).toMatchObject([{ ok: false, errno: 'ECONNREFUSED', stage: 'connect' }])
+      })
+      expect(rises).toMatchObject({ refused_device: 1 })
+    }
+  )
 
   // Mark and routes alone, as if the hook had left the device on. In IPv6 the rule that refuses would still help.
   it.each(FAMILIES)('would leave in the clear: %s', async (family) => {
