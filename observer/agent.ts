@@ -37,7 +37,7 @@ export async function runAgent(config: Config, log: Logger): Promise<void> {
   using _socket = lockOf(`${config.controlSocket}.lock`)
   const directory = kernelObjects()
   if (directory === undefined) throw new SluiceError('SLUICE_ERR_HOOKS_MISSING')
-  const cluster = await clusterOf(config, log)
+  using cluster = await clusterOf(config, log)
   const surveyed = await surveyNode(config.bpffs)
   const pins = pinPaths(config)
   mkdirSync(pins.root, { recursive: true })
@@ -46,6 +46,7 @@ export async function runAgent(config: Config, log: Logger): Promise<void> {
   const node = { ...surveyed, cgroup2: kernel.levelled(surveyed.cgroup2) }
   const clock = new EffectClock()
   const retirement = new Retirement(cluster?.source ?? manifestSource(config.manifest.directory))
+  await using running = new AsyncDisposableStack()
   const agent = new Agent({
     config,
     clock,
@@ -57,21 +58,16 @@ export async function runAgent(config: Config, log: Logger): Promise<void> {
     publish: cluster && ((move) => cluster.publisher.heard(move)),
     listen: (path, options, onConnection) => SeqpacketServer.listen(path, options, onConnection)
   })
-  const metrics = await metricsOf(config, () => agent.facts, clock, log)
-  let uninstalled = false
-  try {
-    await agent.start()
-    await Promise.race([stop, agent.failure])
-    uninstalled = (await cluster?.isUninstalled()) ?? false
-    if (uninstalled) {
-      await retirement.complete(() => agent.facts.states, config.drainTimeout, log)
-      await within(WITHDRAWAL_MS, cluster?.publisher.settled())
-    } else log.info('agent ends; pods stay steered')
-  } finally {
-    await metrics?.close()
-    await agent.close()
-    cluster?.close()
-  }
+  running.defer(() => agent.close())
+  running.adopt(await metricsOf(config, () => agent.facts, clock, log), (metrics) => metrics?.close())
+  await agent.start()
+  await Promise.race([stop, agent.failure])
+  const uninstalled = (await cluster?.isUninstalled()) ?? false
+  if (uninstalled) {
+    await retirement.complete(() => agent.facts.states, config.drainTimeout, log)
+    await within(WITHDRAWAL_MS, cluster?.publisher.settled())
+  } else log.info('agent ends; pods stay steered')
+  await running.disposeAsync()
   if (uninstalled) await takeBack(config, log)
 }
 

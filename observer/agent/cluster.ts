@@ -12,14 +12,14 @@ import { Publisher } from '../publish/publisher.ts'
 import { kubernetesSource } from '../sources/kubernetes/kubernetes.ts'
 import type { PodSource } from '../sources/source.ts'
 
-export interface Cluster {
+/** Disposed of: the API server is asked and told nothing more. */
+export interface Cluster extends Disposable {
   readonly source: PodSource
   readonly publisher: Publisher
   /** The agent's own pod; undefined: it runs in none. */
   readonly identity: ComponentIdentity | undefined
   /** Whether what the agent has made is to be taken back. */
   isUninstalled(): Promise<boolean>
-  close(): void
 }
 
 /** @throws SluiceError SLUICE_ERR_KUBERNETES_CONFIG */
@@ -40,7 +40,7 @@ export async function openCluster({ kubernetes, mode }: Config, log: Logger): Pr
     publisher,
     identity: namespace === undefined ? undefined : { namespace, serviceAccount: kubernetes.serviceAccount },
     isUninstalled: async () => (await daemonSet?.isUninstalled()) ?? false,
-    close() {
+    [Symbol.dispose]() {
       daemonSet?.close()
       publisher.close()
       credentials.close()

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What keeps an agent from working: each a line that names the cause and the remedy.
 
+import { once } from 'node:events'
 import { cp, mkdir, readdir, truncate, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
+import { Authority } from '../../../observer/test/kubernetes/authority.ts'
+import { writeKubeconfig } from '../../../observer/test/kubernetes/objects.ts'
 import { SLUICE } from '../../world/agent.ts'
 import { Place } from '../../world/place.ts'
 import { type Finished, run } from '../../world/running.ts'
@@ -72,6 +76,16 @@ describe('an agent on a machine that lacks something', () => {
     await node.agent.cli('cleanup')
   })
 
+  /** The code of the fatal line of an agent that ends without being told to. */
+  async function ended(config: string): Promise<unknown> {
+    const limited = ['timeout', '-s', 'KILL', '10', SLUICE]
+    const { lines, code, stderr } = await run([...limited, 'agent', '--config', config])
+    expect(code, stderr).toBe(2)
+    const last = lines.at(-1) as { level?: string; err?: { code?: string } } | undefined
+    expect(last?.level, stderr).toBe('fatal')
+    return last?.err?.code
+  }
+
   it('names the kernel object that cannot be loaded, and the reason', async () => {
     const copy = join(node.world.runDirectory, 'copy')
     await mkdir(copy)
@@ -92,13 +106,37 @@ describe('an agent on a machine that lacks something', () => {
     expect(await readdir(node.world.runDirectory)).not.toContain('sluice.sock')
   })
 
+  it('names the metrics address that is taken, and ends', async () => {
+    const path = join(node.world.runDirectory, 'no-port.yaml')
+    const taken = createServer().listen(0, '127.0.0.1')
+    try {
+      await once(taken, 'listening')
+      const metrics = { address: `127.0.0.1:${(taken.address() as AddressInfo).port}` }
+      await writeFile(path, stringify({ ...node.world.agentConfig(), metrics }))
+      expect(await ended(path)).toBe('SLUICE_ERR_METRICS_LISTEN')
+    } finally {
+      taken.close()
+    }
+    await node.agent.cli('cleanup')
+  })
+
+  it('names the socket that it cannot have, and ends though the API server is away', async () => {
+    const { runDirectory } = node.world
+    const path = join(runDirectory, 'no-socket.yaml')
+    const socket = join(runDirectory, 'no-socket')
+    await mkdir(socket)
+    const kubeconfig = writeKubeconfig(runDirectory, 'https://127.0.0.1:1', new Authority(runDirectory))
+    const cluster = { source: 'kubernetes', kubernetes: { kubeconfig, nodeName: 'n1' } }
+    await writeFile(path, stringify({ ...node.world.agentConfig(), ...cluster, zds: { socket } }))
+    expect(await ended(path)).toBe('SLUICE_ERR_ZDS_LISTEN')
+    await node.agent.cli('cleanup')
+  })
+
   it('names the manifest directory that is not there', async () => {
     const path = join(node.world.runDirectory, 'nowhere.yaml')
     const manifest = { directory: join(node.world.runDirectory, 'nowhere') }
     await writeFile(path, stringify({ ...node.world.agentConfig(), manifest }))
-    const { lines, code, stderr } = await run(['timeout', '10', SLUICE, 'agent', '--config', path])
-    expect(code, stderr).toBe(2)
-    expect(lines.at(-1)).toMatchObject({ level: 'fatal', err: { code: 'SLUICE_ERR_MANIFEST_DIRECTORY' } })
+    expect(await ended(path)).toBe('SLUICE_ERR_MANIFEST_DIRECTORY')
     await node.agent.cli('cleanup')
   })
 
