@@ -104,7 +104,8 @@ static __always_inline void hold(u64 id)
 		.since = bpf_ktime_get_ns(),
 	};
 
-	long error = bpf_map_update_elem(&cgroup_pod, &id, &pod, BPF_NOEXIST);
+	/* int: before 6.4 the upper half of a map operation's result is not its sign. */
+	int error = bpf_map_update_elem(&cgroup_pod, &id, &pod, BPF_NOEXIST);
 
 	/* While an agent renews its programs the former one runs too, and was first. */
 	if (error && error != -EEXIST) {
