@@ -75,7 +75,7 @@ static __always_inline bool reroutes(const struct bpf_sockopt *ctx, const struct
 
 /*
  * Done here, while the socket is locked: the kernel would do it after the lock was given up, and another thread may
- * have connected by then what we have found unconnected. MPTCP keeps a device from its subflow.
+ * have connected by then what we have found unconnected. MPTCP gives no device to what connects.
  */
 static __always_inline int bind_to_device(struct bpf_sockopt *ctx, struct bpf_sock *sk)
 {
