@@ -8,7 +8,7 @@ import { type ControlServer, serveControl } from '../control/server.ts'
 import { KubeletExemption } from '../kubelet/exemption.ts'
 import { changeLevel } from '../log/logger.ts'
 import type { Facts } from '../metrics/facts.ts'
-import { type Fact, Roster } from '../pods/roster.ts'
+import { type Answer, type Fact, Roster } from '../pods/roster.ts'
 import { mayHaveProxy } from '../pods/state.ts'
 import { kernelEvents } from '../processes/kernel-events.ts'
 import { Kubepods } from '../processes/kubepods.ts'
@@ -83,11 +83,10 @@ export class Agent {
     })
     this.#zds.beforeFirstAdd = async (ztunnel) => kernel.admitZtunnel(ztunnel)
     const listeners = new Listeners(kernel.maps.listener, () => this.#ztunnels)
-    const shared = { entries: kernel.entries, lookups: kernel.lookups, listeners, log }
+    const shared = { entries: kernel.entries, lookups: kernel.lookups, listeners, zds: this.#zds, log }
     const chosen = { ...shared, steering, drainTimeout, establishedConnections, holdWarning }
     this.#reconciler = new Reconciler({
       ...chosen,
-      zds: this.#zds,
       hostInode: node.hostNetns.inode,
       onNetnsChange: (uid) => this.#patrol.visit(uid),
       onDrift: (kind, what, state) => this.#verifier.note(kind, what, state)
@@ -95,12 +94,13 @@ export class Agent {
     const kubelet = { cgroup: config.kubelet.cgroup, cgroup2: node.cgroup2, hooks: kernel.cgroups, log }
     const place = { kubepods: this.#kubepods, hostInode: node.hostNetns.inode }
     this.#kubelet = config.kubelet.exempt ? new KubeletExemption({ ...kubelet, ...place }) : undefined
+    const answer = (uid: Answer['uid'], input: Answer['input']) => this.#hear({ kind: 'answer', uid, input })
     this.#verifier = new Verifier({
       ...shared,
       dwelling: (uid) => this.#reconciler.dwelling(uid),
       surroundings: { steering, inherited: node.forwarding },
-      onInspected: (uid, conditions) =>
-        this.#hear({ kind: 'answer', uid, input: { kind: 'inspected', conditions } })
+      onInspected: (uid, conditions) => answer(uid, { kind: 'inspected', conditions }),
+      onRefused: ({ uid, epoch }, error) => answer(uid, { kind: 'enrol-failed', error, epoch })
     })
     this.#patrol = new Patrol({
       kernel,
@@ -109,7 +109,7 @@ export class Agent {
       roster: this.#roster,
       kubelet: this.#kubelet,
       onRoom: () => this.#scans.next('room'),
-      onVerified: (uid) => this.#hear({ kind: 'answer', uid, input: { kind: 'verified' } })
+      onVerified: (uid) => answer(uid, { kind: 'verified' })
     })
   }
 

@@ -3,7 +3,7 @@
 
 import type { Logger } from 'pino'
 import { ztunnel_port } from '#contract'
-import { causeText } from '../errors/error.ts'
+import { adviceText, causeText } from '../errors/error.ts'
 import type { Lookups } from '../hooks/lookups.ts'
 import { PodJournal } from '../log/pod-journal.ts'
 import type { PodEntries } from '../maps/pod-entries.ts'
@@ -13,6 +13,7 @@ import type { Inspection } from '../netns/inspection.ts'
 import type { Condition } from '../pods/condition.ts'
 import { type PodUid, podRef } from '../pods/pod.ts'
 import { isSteered, type PodState } from '../pods/state.ts'
+import type { ZdsServer } from '../ztunnel/server.ts'
 import { conditionsOf, type Surroundings } from './conditions.ts'
 import type { Dwelling } from './enrolment.ts'
 import { wrongEntries } from './entry-audit.ts'
@@ -26,10 +27,13 @@ export interface VerifierOptions {
   readonly entries: PodEntries
   readonly lookups: Lookups
   readonly listeners: Pick<Listeners, 'missing' | 'park' | 'adopt' | 'registered'>
+  readonly zds: Pick<ZdsServer, 'refusal'>
   readonly dwelling: (uid: string) => Dwelling | undefined
   readonly surroundings: Surroundings
   /** Told of every verification: what cannot be mended. */
   readonly onInspected: (uid: PodUid, conditions: readonly Condition[]) => void
+  /** Told of a pod that ztunnel refuses since it was enrolled: nobody else asks for it again. */
+  readonly onRefused: (state: PodState, error: string) => void
   readonly log: Logger
 }
 
@@ -162,6 +166,10 @@ export class Verifier {
     const ports = listeners.missing(netns.cookie)
     if (ports.length === 0) return true
     this.#warn(state, { ports }, 'ztunnel does not listen in the pod: new connections wait')
+    const refusal = this.#options.zds.refusal(state.uid)
+    // With an error it is being enrolled again already.
+    if (refusal !== undefined && state.lastError === undefined)
+      this.#options.onRefused(state, adviceText(refusal))
     return false
   }
 

@@ -2,6 +2,7 @@
 // What every connected ztunnel has been told, and so what each must be told next. No queue: the next request
 // is derived from what is wanted, so nothing stale is ever sent and a lost connection loses nothing. Pure.
 
+import type { SluiceError } from '../errors/error.ts'
 import type { Request } from './bytes.ts'
 import type { Answer } from './conversation.ts'
 import type { Offer } from './workload.ts'
@@ -20,7 +21,7 @@ export class Registry {
   readonly #offers = new Map<string, Offer>()
   readonly #keeps = new Set<string>()
   /** Offers that ztunnel refused outright: kept, but not sent again before the caller says so. */
-  readonly #refused = new Set<string>()
+  readonly #refused = new Map<string, SluiceError>()
   /** In the order of their coming: the newest is last. */
   readonly #peers: Peer[] = []
   #complete = false
@@ -84,6 +85,12 @@ export class Registry {
     return given !== undefined && given.offer === this.#offers.get(uid) ? given.answer : undefined
   }
 
+  /** Why the newest ztunnel does not serve a pod that is offered to it; undefined while it has not answered. */
+  refusal(uid: string): SluiceError | undefined {
+    const answer = this.answerFor(uid)
+    return answer === undefined || answer.kind === 'ack' ? this.#refused.get(uid) : answer.error
+  }
+
   /** A request was answered. An answer about what is no longer wanted changes nothing. */
   answered(id: number, request: Request, answer: Answer): void {
     const peer = this.#peers.find((candidate) => candidate.id === id)
@@ -127,7 +134,7 @@ export class Registry {
     if (this.#offers.get(offer.uid) !== offer) return
     peer.answers.set(offer.uid, { offer, answer })
     // A pod whose message makes ztunnel hang up would be sent again and again, and no pod behind it ever.
-    if (answer.kind === 'refused' && peer === this.#peers.at(-1)) this.#refused.add(offer.uid)
+    if (answer.kind === 'refused' && peer === this.#peers.at(-1)) this.#refused.set(offer.uid, answer.error)
   }
 }
 

@@ -55,6 +55,8 @@ export interface ZdsServer {
   offer(workload: Workload): Promise<void>
   /** The pod is in the mesh, and its netns is not known yet: a snapshot must not end its proxy. */
   keep(uid: string): void
+  /** Why a pod that a former ztunnel had acked is not served by the newest: offered again, it is asked once more. */
+  refusal(uid: string): SluiceError | undefined
   /** Resolves when every ztunnel has acked or is gone. */
   withdraw(uid: string): Promise<void>
   /** Connections that this side closed, by reason. */
@@ -121,6 +123,10 @@ class Server implements ZdsServer {
   keep(uid: string): void {
     this.#registry.keep(uid)
     this.#advance()
+  }
+
+  refusal(uid: string): SluiceError | undefined {
+    return this.#registry.refusal(uid)
   }
 
   async withdraw(uid: string): Promise<void> {

@@ -2,7 +2,9 @@
 // A ztunnel that misbehaves, hangs, restarts or cannot listen costs no other pod anything.
 
 import { beforeAll, describe, expect, it } from 'vitest'
+import type { Report } from '../../world/agent.ts'
 import type { Pod } from '../../world/pod.ts'
+import type { Line } from '../../world/running.ts'
 import { startZtunnel } from '../../ztunnel/launch.ts'
 import { JOIN, mesh, type Outsider } from '../setup/mesh.ts'
 
@@ -80,6 +82,21 @@ describe('a ztunnel that', () => {
       expect(await each.connect(peer.ipv6, PORT)).toMatchObject({ ok: true })
     }
     expect(ztunnel.opened()).toHaveLength(4)
+  })
+
+  it('restarts and refuses a pod of the mesh is asked again, and the status says why', async () => {
+    const refused = (reports: Report) =>
+      /told to fail/.test(reports.pods.find(({ uid }) => uid === pod.uid)?.lastError ?? '')
+    await node.ztunnel.kill9()
+    const faulty = await startZtunnel(node.world, { fault: 'nack', standIn: true })
+    const added = ({ event, uid }: Line) => event === 'add' && uid === pod.uid
+    const told = await node.agent.until(refused)
+    expect(told.pods.find(({ uid }) => uid === pod.uid)?.state).toMatch(/^(enrolled|verified)$/)
+    await expect.poll(() => faulty.lines.filter(added).length).toBeGreaterThan(1)
+    await faulty.kill9()
+    await node.startZtunnel({ standIn: true })
+    await node.agent.until((report) => !refused(report))
+    expect(await pod.connect(peer.ipv4, PORT)).toMatchObject({ ok: true })
   })
 
   it('cannot bind in one pod says so, and that pod is enrolled when it can', async () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { pino } from 'pino'
 import { describe, expect, it, vi } from 'vitest'
+import { SluiceError } from '../../errors/error.ts'
 import type { Lookups } from '../../hooks/lookups.ts'
 import { NO_ADDRESS } from '../../maps/address.ts'
 import { NO_ADDRESSES, PodEntries } from '../../maps/pod-entries.ts'
@@ -21,7 +22,8 @@ function verifier(
   held: Dwelling | undefined,
   log: string[] = [],
   missing: readonly number[] = [],
-  onLoad: () => void = () => undefined
+  onLoad: () => void = () => undefined,
+  refusal?: SluiceError
 ) {
   const maps = podMaps()
   const entries = new PodEntries(maps)
@@ -45,9 +47,11 @@ function verifier(
     entries,
     lookups: { load, attach } as unknown as Lookups,
     listeners,
+    zds: { refusal: () => refusal },
     dwelling: () => held,
     surroundings: { steering: STEERING, inherited: { ipv4: false, ipv6: false } },
     onInspected: () => undefined,
+    onRefused: ({ uid }, error) => void log.push(`${uid}: ${error}`),
     log: pino({ enabled: false })
   })
   return { made, entries, listeners, maps }
@@ -127,6 +131,23 @@ describe('verifying an enrolled pod', () => {
     ['misses one', [15006]]
   ])('is not as it should be when ztunnel %s', async (_, missing) => {
     expect(await verifier(dwelling([]), [], missing).made.verify(STEERED)).toBe(false)
+  })
+
+  it.each<[string, readonly number[], string | undefined, boolean]>([
+    ['it refuses the pod', [15001], undefined, true],
+    ['it refuses the pod, which is enrolled again already', [15001], 'nack', false],
+    ['it refuses the pod and listens there still', [], undefined, false]
+  ])('has a pod of the next ztunnel enrolled again when %s', async (_, missing, lastError, told) => {
+    const log: string[] = []
+    const refusal = new SluiceError('SLUICE_ERR_ZDS_NACK', { pod: 'shop/cart' }, 'no room')
+    await verifier(dwelling([]), log, missing, undefined, refusal).made.verify({ ...STEERED, lastError })
+    expect(log).toEqual(told ? [expect.stringMatching(/^u1: .*shop\/cart.*no room/)] : [])
+  })
+
+  it('waits for the answer of a ztunnel that has only just come', async () => {
+    const log: string[] = []
+    await verifier(dwelling([]), log, [15001, 15006, 15008]).made.verify(STEERED)
+    expect(log).toEqual([])
   })
 
   it.each([

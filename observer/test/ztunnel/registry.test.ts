@@ -8,8 +8,14 @@ import { Registry } from '../../ztunnel/registry.ts'
 import { offerOf } from './pods.ts'
 
 const ACK: Answer = { kind: 'ack' }
-const PENDING: Answer = { kind: 'pending', error: new SluiceError('SLUICE_ERR_ZDS_PENDING', { pod: 'p' }) }
-const REFUSED: Answer = { kind: 'refused', error: new SluiceError('SLUICE_ERR_ZDS_NACK', { pod: 'p' }) }
+const PENDING = {
+  kind: 'pending',
+  error: new SluiceError('SLUICE_ERR_ZDS_PENDING', { pod: 'p' })
+} as const satisfies Answer
+const REFUSED = {
+  kind: 'refused',
+  error: new SluiceError('SLUICE_ERR_ZDS_NACK', { pod: 'p' })
+} as const satisfies Answer
 
 const label = (request: Request) =>
   request.kind === 'snapshot'
@@ -46,6 +52,32 @@ describe('the registry', () => {
     expect(tell(registry, 1)).toEqual(['add b', 'snapshot'])
     registry.keep('late')
     expect(tell(registry, 1)).toEqual([])
+  })
+
+  it.each([REFUSED, PENDING])('says why the next ztunnel does not serve a pod: $kind', (answer) => {
+    const registry = settled('a', 'b')
+    registry.join(1)
+    tell(registry, 1)
+    expect(registry.refusal('a')).toBeUndefined()
+    registry.leave(1)
+    registry.join(2)
+    expect(registry.refusal('a')).toBeUndefined()
+    tell(registry, 2, (request) => (label(request) === 'add a' ? answer : ACK))
+    expect(registry.refusal('a')).toMatchObject({ code: answer.error.code })
+    expect(registry.refusal('b')).toBeUndefined()
+    registry.offer(offerOf('a'))
+    expect(registry.refusal('a')).toBeUndefined()
+    expect(tell(registry, 2)).toEqual(['add a'])
+  })
+
+  it('says why a pod is not served after the ztunnel that refused it has gone', () => {
+    const registry = settled('a')
+    registry.join(1)
+    tell(registry, 1, () => REFUSED)
+    registry.leave(1)
+    registry.join(2)
+    expect(tell(registry, 2)).toEqual(['keep a', 'snapshot'])
+    expect(registry.refusal('a')).toMatchObject({ code: 'SLUICE_ERR_ZDS_NACK' })
   })
 
   it('adds what was kept once its netns is known, and keeps nothing that is offered', () => {
