@@ -55,6 +55,7 @@ function outcomeOf(input: Input): Timing['outcome'] | undefined {
     case 'left':
       return 'done'
     case 'enrol-failed':
+    case 'leave-failed':
       return 'failed'
     default:
       return undefined

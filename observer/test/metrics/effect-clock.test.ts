@@ -26,7 +26,8 @@ describe('the time from an effect to its answer', () => {
     [ENROL, { kind: 'enrol-failed', error: 'nack', epoch: 3 }, 'enrol', 'failed'],
     [{ do: 'locate', epoch: 3 }, { kind: 'located', netns: 1n, epoch: 3 }, 'locate', 'done'],
     [{ do: 'locate', epoch: 3 }, { kind: 'located', netns: undefined, epoch: 3 }, 'locate', 'failed'],
-    [{ do: 'leave', epoch: 3 }, { kind: 'left', epoch: 3 }, 'leave', 'done']
+    [{ do: 'leave', epoch: 3 }, { kind: 'left', epoch: 3 }, 'leave', 'done'],
+    [{ do: 'leave', epoch: 3 }, { kind: 'leave-failed', error: 'EROFS', epoch: 3 }, 'leave', 'failed']
   ])('%o, %o', (effect, input, name, outcome) => {
     clock.began('u1', effect)
     later(250)
