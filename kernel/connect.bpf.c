@@ -63,7 +63,7 @@ static __always_inline int allow_loopback(struct bpf_sock_addr *ctx, u64 netns, 
 	return allow_unmarked(ctx, dst, NULL);
 }
 
-/* An AF_SMC socket copies its own mark and device to the TCP socket that it connects by, afterwards and more than once. */
+/* An AF_SMC socket copies its own mark and device to the TCP socket that it connects by, after the hook. */
 static __always_inline bool speaks_smc(struct bpf_sock *sk)
 {
 	struct tcp_sock *tcp;

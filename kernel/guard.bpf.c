@@ -84,6 +84,9 @@ static __always_inline int bind_to_device(struct bpf_sockopt *ctx, struct bpf_so
 	char device[IFNAMSIZ] = {};
 	long error;
 
+	/* The kernel refuses it. */
+	if (!named && value + sizeof(u32) > end)
+		return ALLOW;
 #pragma clang loop unroll(full)
 	for (u32 i = 0; i < IFNAMSIZ - 1; i++) {
 		if (value + i + 1 > end)

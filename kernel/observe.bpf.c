@@ -104,10 +104,9 @@ static __always_inline void hold(u64 id)
 		.since = bpf_ktime_get_ns(),
 	};
 
-	/* int: before 6.4 the upper half of a map operation's result is not its sign. */
-	int error = bpf_map_update_elem(&cgroup_pod, &id, &pod, BPF_NOEXIST);
+	int error = bpf_map_update_elem(&cgroup_pod, &id, &pod, BPF_NOEXIST); /* before 6.4 no long */
 
-	/* While an agent renews its programs the former one runs too, and was first. */
+	/* There already: while an agent renews its programs the former one runs too. */
 	if (error && error != -EEXIST) {
 		count(COUNT_MAP_FULL);
 		__sync_fetch_and_add(unfitted, 1);
@@ -125,10 +124,7 @@ static __always_inline struct cgroup *parent_of(struct cgroup *cgroup)
 	return (struct cgroup *)BPF_CORE_READ(cgroup, self.parent);
 }
 
-/*
- * Before the first process can enter the cgroup. A round trip through user space would leave a
- * window in which the pod's first connection goes out in the clear.
- */
+/* Before the first process can enter: by way of user space the pod's first connection would go out in the clear. */
 SEC("tp_btf/cgroup_mkdir")
 int BPF_PROG(handle_mkdir, struct cgroup *cgroup, const char *path)
 {

@@ -56,6 +56,14 @@ describe('a socket bound to a device', () => {
     await expectSteered(node, connected, { from, family, to: endpoint(server(family), PORT) })
   })
 
+  it.each(['app', 'plain'])(
+    'fails when its index is cut short, in and outside the mesh: %s',
+    async (name) => {
+      const connected = await node.pod(name).connect(server('ipv4'), PORT, '--set-before', '1:62:hex=01')
+      expect(connected).toMatchObject({ ok: false, stage: 'setsockopt', errno: 'EINVAL' })
+    }
+  )
+
   it('is counted when the hook takes the device off', async () => {
     const rises = await node.counted(() => node.pod('app').connect(server('ipv4'), PORT, '--device', 'eth0'))
     expect(rises).toMatchObject({ device_unbound: 1, steered: 1 })
