@@ -84,8 +84,8 @@ static __always_inline int bind_to_device(struct bpf_sockopt *ctx, struct bpf_so
 	char device[IFNAMSIZ] = {};
 	long error;
 
-	/* The kernel refuses it. */
-	if (!named && value + sizeof(u32) > end)
+	/* The kernel refuses it. Behind what is shorter than the buffer there are zeros. */
+	if (!named && ctx->optlen < (int)sizeof(u32))
 		return ALLOW;
 #pragma clang loop unroll(full)
 	for (u32 i = 0; i < IFNAMSIZ - 1; i++) {
